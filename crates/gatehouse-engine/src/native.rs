@@ -1,0 +1,18 @@
+//! The policies that are linked in.
+
+use gatehouse_policy::Policy;
+
+/// Every policy of Gatehouse, in the order of the catalogue.
+pub const POLICIES: &[&Policy] = &[
+    &run_as_nonroot::POLICY,
+    &required_probes::POLICY,
+    &resource_limits::POLICY,
+    &pinned_images::POLICY,
+    &tls_ingress::POLICY,
+];
+
+/// The policy of that name.
+#[must_use]
+pub fn policy(name: &str) -> Option<&'static Policy> {
+    POLICIES.iter().copied().find(|policy| policy.name == name)
+}

@@ -1,0 +1,1 @@
+//! Reads manifests as Kubernetes reads them.

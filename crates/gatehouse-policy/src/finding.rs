@@ -1,0 +1,294 @@
+//! Rules, and what they find.
+
+use std::fmt::{self, Display};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::node::{Data, Node};
+use crate::path::{Path, Segment};
+use crate::settings::{Levels, Override};
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It is reported, and stops nothing.
+    Warn,
+    /// The request is refused; the check fails.
+    Deny,
+}
+
+impl Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Deny { "deny" } else { "warn" })
+    }
+}
+
+/// One thing a policy looks for. Made by the [`rules!`](crate::rules) macro from a documented constant.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name within its policy: `liveness` of `required-probes/liveness`.
+    pub name: &'static str,
+    /// Its level where settings say nothing; `None` is off.
+    pub level: Option<Level>,
+    /// Its documentation, in Markdown: what it finds, why that is bad, an example. Empty inside a module, which has no
+    /// reader for it.
+    pub docs: &'static str,
+}
+
+/// Something a rule found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The rule, with its policy: `required-probes/liveness`.
+    pub rule: String,
+    /// How much it weighs.
+    pub level: Level,
+    /// Which container, which value, what was expected. May hold any text of the object: escape it where it is printed.
+    pub message: String,
+    /// The field at fault, present or not.
+    pub path: Path,
+    /// What would mend it.
+    pub fix: Option<Fix>,
+}
+
+/// A change that removes a finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fix {
+    /// Whether the object runs as before: a fix that changes a user or a limit is not safe.
+    pub safe: bool,
+    /// The change, as a JSON Patch (RFC 6902) on the object as it came.
+    pub patch: Vec<Operation>,
+}
+
+/// An operation of a JSON Patch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub enum Operation {
+    /// Adds a member or item, or replaces a member.
+    Add {
+        /// JSON Pointer of the new value.
+        path: String,
+        /// The new value.
+        value: Value,
+    },
+    /// Replaces a value that is there.
+    Replace {
+        /// JSON Pointer of the value.
+        path: String,
+        /// The new value.
+        value: Value,
+    },
+    /// Removes a value that is there.
+    Remove {
+        /// JSON Pointer of the value.
+        path: String,
+    },
+}
+
+/// A change to one field, from which patches are made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Gives the field this value, making the objects above it that are absent.
+    Set(Path, Value),
+    /// Takes the field away.
+    Remove(Path),
+}
+
+impl Edit {
+    /// Gives the field at `path` a value.
+    pub fn set(path: Path, value: impl Into<Value>) -> Self {
+        Self::Set(path, value.into())
+    }
+
+    /// The edit as a JSON Patch operation on `object`; `None` where it changes nothing or has nothing to hold on to (an
+    /// array that is too short, a field within a string).
+    fn operation(&self, object: &Node<'_>) -> Option<Operation> {
+        let mut node = object;
+        let path = match self {
+            Self::Set(path, _) | Self::Remove(path) => path,
+        };
+        for (depth, segment) in path.segments().iter().enumerate() {
+            let next = match (&node.data, segment) {
+                (Data::Object(members), Segment::Key(key)) => {
+                    members.iter().find(|member| member.key == *key).map(|member| &member.value)
+                }
+                (Data::Array(items), Segment::Index(index)) => Some(items.get(*index)?),
+                _ => return None,
+            };
+            let (rest, Self::Set(_, value)) = (&path.segments()[depth + 1..], self) else {
+                node = next?;
+                continue;
+            };
+            match next {
+                // A null counts as absent, but a patch can only replace it.
+                Some(null) if null.is_null() => {
+                    return Some(Operation::Replace { path: path.pointer(depth + 1), value: nest(rest, value)? });
+                }
+                Some(next) => node = next,
+                None => return Some(Operation::Add { path: path.pointer(depth + 1), value: nest(rest, value)? }),
+            }
+        }
+        let whole = path.pointer(path.segments().len());
+        match self {
+            Self::Set(_, value) if node.to_value() == *value => None,
+            Self::Set(_, value) => Some(Operation::Replace { path: whole, value: value.clone() }),
+            Self::Remove(_) => Some(Operation::Remove { path: whole }),
+        }
+    }
+
+    /// Makes the change on a value.
+    pub(crate) fn apply(&self, object: &mut Value) {
+        match self {
+            Self::Set(path, value) => {
+                let mut at = object;
+                for segment in path.segments() {
+                    match segment {
+                        Segment::Key(key) => {
+                            if at.is_null() {
+                                *at = Value::Object(Map::new());
+                            }
+                            let Value::Object(members) = at else { return };
+                            at = members.entry(key.clone().into_owned()).or_insert(Value::Null);
+                        }
+                        Segment::Index(index) => {
+                            let Some(item) = at.get_mut(*index) else { return };
+                            at = item;
+                        }
+                    }
+                }
+                *at = value.clone();
+            }
+            Self::Remove(path) => {
+                let Some((Segment::Key(last), parents)) = path.segments().split_last() else { return };
+                let mut at = object;
+                for segment in parents {
+                    let next = match segment {
+                        Segment::Key(key) => at.get_mut(&**key),
+                        Segment::Index(index) => at.get_mut(*index),
+                    };
+                    let Some(next) = next else { return };
+                    at = next;
+                }
+                if let Value::Object(members) = at {
+                    members.remove(&**last);
+                }
+            }
+        }
+    }
+}
+
+/// The value wrapped in the objects that lead to it.
+fn nest(path: &[Segment], value: &Value) -> Option<Value> {
+    path.iter().rev().try_fold(value.clone(), |value, segment| match segment {
+        Segment::Key(key) => Some(Value::Object(Map::from_iter([(key.clone().into_owned(), value)]))),
+        Segment::Index(_) => None,
+    })
+}
+
+/// Collects what a policy finds in one object.
+#[derive(Debug)]
+pub struct Report<'r> {
+    policy: &'static str,
+    levels: &'r Levels,
+    object: &'r Node<'r>,
+    findings: Vec<Finding>,
+    edits: Vec<Edit>,
+}
+
+impl<'r> Report<'r> {
+    pub(crate) fn new(policy: &'static str, levels: &'r Levels, object: &'r Node<'r>) -> Self {
+        Self { policy, levels, object, findings: Vec::new(), edits: Vec::new() }
+    }
+
+    /// The level at which a rule reports, `None` if it is off.
+    #[must_use]
+    pub fn level(&self, rule: &Rule) -> Option<Level> {
+        self.level_or(rule, rule.level)
+    }
+
+    fn level_or(&self, rule: &Rule, default: Option<Level>) -> Option<Level> {
+        match self.levels.get(rule.name) {
+            None => default,
+            Some(Override::Off) => None,
+            Some(Override::Warn) => Some(Level::Warn),
+            Some(Override::Deny) => Some(Level::Deny),
+        }
+    }
+
+    /// Reports a finding at the rule's level.
+    pub fn add(&mut self, rule: &Rule, path: Path, message: impl Into<String>) -> Added<'_> {
+        self.add_at(self.level(rule), rule, path, message.into())
+    }
+
+    /// Reports a case of the rule that weighs differently, unless settings fix the rule's level (or it is off).
+    pub fn add_as(
+        &mut self,
+        level: Level,
+        rule: &Rule,
+        path: Path,
+        message: impl Into<String>,
+    ) -> Added<'_> {
+        self.add_at(self.level_or(rule, rule.level.and(Some(level))), rule, path, message.into())
+    }
+
+    fn add_at(&mut self, level: Option<Level>, rule: &Rule, path: Path, message: String) -> Added<'_> {
+        let Some(level) = level else { return Added { report: None } };
+        let rule = format!("{}/{}", self.policy, rule.name);
+        self.findings.push(Finding { rule, level, message, path, fix: None });
+        Added { report: Some(self) }
+    }
+
+    pub(crate) fn finish(self) -> Verdict {
+        Verdict { findings: self.findings, edits: self.edits }
+    }
+}
+
+/// A finding just reported, to which a fix can be given.
+#[derive(Debug)]
+pub struct Added<'f> {
+    report: Option<&'f mut dyn Mend>,
+}
+
+impl Added<'_> {
+    /// A fix after which the object runs as before.
+    pub fn safe_fix(self, edits: impl IntoIterator<Item = Edit>) {
+        self.fix(true, edits);
+    }
+
+    /// A fix that changes what runs.
+    pub fn unsafe_fix(self, edits: impl IntoIterator<Item = Edit>) {
+        self.fix(false, edits);
+    }
+
+    fn fix(self, safe: bool, edits: impl IntoIterator<Item = Edit>) {
+        if let Some(report) = self.report {
+            report.mend(safe, edits.into_iter().collect());
+        }
+    }
+}
+
+/// What [`Added`] needs of a report, whatever the report borrows.
+trait Mend: fmt::Debug {
+    fn mend(&mut self, safe: bool, edits: Vec<Edit>);
+}
+
+impl Mend for Report<'_> {
+    fn mend(&mut self, safe: bool, edits: Vec<Edit>) {
+        let patch: Option<Vec<_>> = edits.iter().map(|edit| edit.operation(self.object)).collect();
+        if let (Some(patch), Some(finding)) = (patch, self.findings.last_mut()) {
+            finding.fix = Some(Fix { safe, patch });
+            self.edits.extend(edits);
+        }
+    }
+}
+
+/// What a policy says of one request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// Every finding, in the order of the policy's rules.
+    pub findings: Vec<Finding>,
+    /// The changes of all fixes together.
+    pub edits: Vec<Edit>,
+}

@@ -1,0 +1,32 @@
+//! The kit that every Gatehouse policy is written with: it runs in the checker and, compiled to WebAssembly, in a
+//! cluster.
+//!
+//! A policy is a crate that declares its [`rules!`], a [`Settings`] struct, a review function and one [`policy!`] line.
+//! The review function reads a view of the object, mostly a [`Pod`], and tells a [`Report`] what it finds. Parsing, the
+//! kinds of workloads, the message protocol and the common settings are the kit's.
+
+// The macros name the kit by its crate's name, in its own documentation tests too.
+extern crate self as gatehouse_policy;
+
+pub mod glob;
+pub mod image;
+pub mod module;
+pub mod node;
+pub mod policy;
+pub mod quantity;
+
+mod finding;
+mod path;
+mod request;
+mod settings;
+mod view;
+mod workload;
+
+pub use finding::{Added, Edit, Finding, Fix, Level, Operation as PatchOperation, Report, Rule, Verdict};
+pub use node::Node;
+pub use path::{NotAPath, Path, Segment};
+pub use policy::{Configured, Context, Policy};
+pub use request::{Operation, Request, split_api_version};
+pub use settings::{Common, Exempt, Levels, NoSettings, Override, Settings};
+pub use view::{ReadError, nearest, suggestion};
+pub use workload::{Container, Pod, Role, pod_spec_path};

@@ -1,0 +1,297 @@
+//! The tree that every object, request and settings document is read into, natively and in a module alike.
+//!
+//! One tree serves all policies: each reads its own small view from it (see [`Node::view`]), borrowing every string. In
+//! the checker a node also knows where in its file it stands, so that a finding's path becomes a line and a column.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::{Number, Value};
+
+use crate::path::{Path, Segment};
+use crate::view::{self, ReadError};
+
+/// How deep objects may nest. Kubernetes' own objects stay below forty levels; what lies deeper is an attack on the
+/// stack, and is answered with an error.
+pub const MAX_DEPTH: usize = 200;
+
+/// Where a node stands in its file: from its first character up to, and without, its end. Lines and columns count from
+/// 1, columns in characters; all zero where there is no file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Line of the first character.
+    pub line: u32,
+    /// Column of the first character.
+    pub column: u32,
+    /// Line of the end.
+    pub end_line: u32,
+    /// Column just after the last character.
+    pub end_column: u32,
+}
+
+/// A JSON value that borrows its text from the document, with its place there.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    /// What it holds.
+    pub data: Data<'a>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a [`Node`] holds.
+#[derive(Clone, Debug)]
+pub enum Data<'a> {
+    /// `null`, which Kubernetes reads as absent.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A string.
+    String(Cow<'a, str>),
+    /// An array.
+    Array(Vec<Node<'a>>),
+    /// An object, its members in the order of the document.
+    Object(Vec<Member<'a>>),
+}
+
+/// A member of an object.
+#[derive(Clone, Debug)]
+pub struct Member<'a> {
+    /// Its name.
+    pub key: Cow<'a, str>,
+    /// Where its name stands.
+    pub key_span: Span,
+    /// Its value.
+    pub value: Node<'a>,
+}
+
+impl<'a> From<Data<'a>> for Node<'a> {
+    fn from(data: Data<'a>) -> Self {
+        Self { data, span: Span::default() }
+    }
+}
+
+impl<'a> Node<'a> {
+    /// An object without members.
+    #[must_use]
+    pub fn empty() -> Self {
+        Data::Object(Vec::new()).into()
+    }
+
+    /// Reads JSON.
+    ///
+    /// # Errors
+    /// Where the text is not JSON, or nests deeper than [`MAX_DEPTH`].
+    pub fn from_json(text: &'a [u8]) -> Result<Self, ReadError> {
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        reader.disable_recursion_limit();
+        let node = Seed { depth: 0 }.deserialize(&mut reader).and_then(|node| reader.end().map(|()| node));
+        node.map_err(|error| ReadError::new(format!("not JSON: {error}")))
+    }
+
+    /// The value of a member; `None` where the node is no object, has no such member, or the member is `null`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+        let members = if let Data::Object(members) = &self.data { members } else { return None };
+        members.iter().find(|member| member.key == key).map(|member| &member.value).filter(|value| !value.is_null())
+    }
+
+    /// The node at the end of a chain of members.
+    #[must_use]
+    pub fn descend(&self, keys: &[&str]) -> Option<&Node<'a>> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The text of a string.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        if let Data::String(text) = &self.data { Some(text) } else { None }
+    }
+
+    /// Whether it is `null`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self.data, Data::Null)
+    }
+
+    /// The node a path leads to, or the last one on the way that exists, and whether the whole path exists.
+    #[must_use]
+    pub fn nearest(&self, path: &Path) -> (Nearest<'_, 'a>, bool) {
+        let mut found = Nearest { node: self, key_span: None };
+        for segment in path.segments() {
+            let next = match (&found.node.data, segment) {
+                (Data::Object(members), Segment::Key(key)) => members
+                    .iter()
+                    .find(|member| member.key == *key)
+                    .map(|member| Nearest { node: &member.value, key_span: Some(member.key_span) }),
+                (Data::Array(items), Segment::Index(index)) => {
+                    items.get(*index).map(|node| Nearest { node, key_span: None })
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => found = next,
+                None => return (found, false),
+            }
+        }
+        (found, true)
+    }
+
+    /// Reads a view of this node: a struct that names the fields a policy needs. Types are checked as the API server
+    /// checks them; fields the view does not name are passed over.
+    ///
+    /// # Errors
+    /// Where a field that the view names has another type, with its path below this node.
+    pub fn view<'n, T: de::Deserialize<'n>>(&'n self) -> Result<T, ReadError> {
+        T::deserialize(view::Reader::lenient(self))
+    }
+
+    /// The same value for libraries that want `serde_json`'s.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match &self.data {
+            Data::Null => Value::Null,
+            Data::Bool(value) => Value::Bool(*value),
+            Data::Number(number) => Value::Number(number.clone()),
+            Data::String(text) => Value::String(text.clone().into_owned()),
+            Data::Array(items) => Value::Array(items.iter().map(Node::to_value).collect()),
+            Data::Object(members) => {
+                Value::Object(members.iter().map(|m| (m.key.clone().into_owned(), m.value.to_value())).collect())
+            }
+        }
+    }
+}
+
+/// What [`Node::nearest`] found.
+#[derive(Clone, Copy, Debug)]
+pub struct Nearest<'n, 'a> {
+    /// The node.
+    pub node: &'n Node<'a>,
+    /// Where the name of the member it belongs to stands, if it is a member's value.
+    pub key_span: Option<Span>,
+}
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.data {
+            Data::Null => serializer.serialize_unit(),
+            Data::Bool(value) => serializer.serialize_bool(*value),
+            Data::Number(number) => number.serialize(serializer),
+            Data::String(text) => serializer.serialize_str(text),
+            Data::Array(items) => {
+                let mut array = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    array.serialize_element(item)?;
+                }
+                array.end()
+            }
+            Data::Object(members) => {
+                let mut object = serializer.serialize_map(Some(members.len()))?;
+                for member in members {
+                    object.serialize_entry(&*member.key, &member.value)?;
+                }
+                object.end()
+            }
+        }
+    }
+}
+
+/// Builds a [`Node`] from a deserializer, counting the levels.
+struct Seed {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed {
+    type Value = Node<'de>;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        if self.depth > MAX_DEPTH {
+            return Err(de::Error::custom(format_args!("it nests deeper than {MAX_DEPTH} levels")));
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Data::Null.into())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Data::Bool(value).into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(Data::Number(value.into()).into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        Ok(Data::Number(value.into()).into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
+        Ok(Number::from_f64(value).map_or(Data::Null, Data::Number).into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Data::String(Cow::Owned(text.to_owned())).into())
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Data::String(Cow::Borrowed(text)).into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element_seed(Seed { depth: self.depth + 1 })? {
+            items.push(item);
+        }
+        Ok(Data::Array(items).into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Key(key)) = access.next_key()? {
+            let value = access.next_value_seed(Seed { depth: self.depth + 1 })?;
+            members.push(Member { key, key_span: Span::default(), value });
+        }
+        Ok(Data::Object(members).into())
+    }
+}
+
+/// A key, borrowed where the text has no escapes. (`Cow`'s own implementation always copies.)
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> de::Deserialize<'de> for Key<'de> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member's name")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+impl<'de> de::Deserialize<'de> for Node<'de> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Seed { depth: 0 }.deserialize(deserializer)
+    }
+}

@@ -1,0 +1,268 @@
+//! A policy as the checker and the module see it.
+
+use std::fmt;
+
+#[cfg(not(target_arch = "wasm32"))]
+use serde_json::Value;
+
+use crate::finding::{Report, Rule, Verdict};
+use crate::node::Node;
+use crate::request::Request;
+use crate::settings::{self, Common, Exempt, Settings};
+use crate::view::ReadError;
+
+/// A policy: made by the [`policy!`](crate::policy!) macro, one a crate.
+#[derive(Clone, Copy)]
+pub struct Policy {
+    /// Its name, that of its crate: `required-probes`.
+    pub name: &'static str,
+    /// Its rules, in the order in which they are documented.
+    pub rules: &'static [&'static Rule],
+    /// The subresources it judges beside the objects themselves.
+    pub subresources: &'static [&'static str],
+    /// Its `metadata.yml`, as JSON.
+    pub metadata: &'static str,
+    configure: fn(&Policy, &Node<'_>) -> Result<Box<dyn Judge>, ReadError>,
+    // A module has no use for the schema, which would be a third of its size.
+    #[cfg(not(target_arch = "wasm32"))]
+    schema: fn() -> Value,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A policy's code: looks at a request with the policy's settings, and reports.
+pub type Review<S> = fn(&Request<'_>, &Context<'_, S>, &mut Report<'_>) -> Result<(), ReadError>;
+
+/// What a policy judges by.
+#[derive(Debug)]
+pub struct Context<'s, S> {
+    /// The policy's own settings.
+    pub settings: &'s S,
+    /// What is exempt. Objects that are exempt as a whole never reach the policy.
+    pub exempt: &'s Exempt,
+}
+
+/// A type that names a review, so that one function pointer can stand for settings and code together.
+#[doc(hidden)]
+pub trait Code: 'static {
+    type Settings: Settings;
+    const REVIEW: Review<Self::Settings>;
+}
+
+impl Policy {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new<C: Code>(
+        name: &'static str,
+        rules: &'static [&'static Rule],
+        subresources: &'static [&'static str],
+        metadata: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            rules,
+            subresources,
+            metadata,
+            configure: configure::<C>,
+            #[cfg(not(target_arch = "wasm32"))]
+            schema: schema::<C::Settings>,
+        }
+    }
+
+    /// Reads settings once, for any number of requests. An absent document is the defaults.
+    ///
+    /// # Errors
+    /// A field that nobody knows, that has the wrong type or contradicts another.
+    pub fn configure(&self, settings: &Node<'_>) -> Result<Configured, ReadError> {
+        Ok(Configured { policy: *self, judge: (self.configure)(self, settings)? })
+    }
+
+    /// The JSON Schema of the settings.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn settings_schema(&self) -> Value {
+        (self.schema)()
+    }
+}
+
+/// A policy with its settings.
+pub struct Configured {
+    policy: Policy,
+    judge: Box<dyn Judge>,
+}
+
+impl fmt::Debug for Configured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configured").field("policy", &self.policy.name).finish_non_exhaustive()
+    }
+}
+
+impl Configured {
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether the module is to mend what it can.
+    #[must_use]
+    pub fn fixes(&self) -> bool {
+        self.judge.common().fix
+    }
+
+    /// Judges a request.
+    ///
+    /// # Errors
+    /// Where the object is not of the shape that the API gives its kind.
+    pub fn review(&self, request: &Request<'_>) -> Result<Verdict, ReadError> {
+        let known = request.subresource.is_empty() || self.policy.subresources.contains(&request.subresource);
+        if !known
+            || request.is_beyond_judgement()
+            || self.judge.common().exempt.object(request.namespace, request.name)
+        {
+            return Ok(Verdict::default());
+        }
+        self.judge.review(self.policy.name, request)
+    }
+}
+
+trait Judge: Send + Sync {
+    fn common(&self) -> &Common;
+    fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Verdict, ReadError>;
+}
+
+struct Typed<C: Code> {
+    common: Common,
+    settings: C::Settings,
+}
+
+impl<C: Code> Judge for Typed<C> {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Verdict, ReadError> {
+        let mut report = Report::new(policy, &self.common.rules, request.object);
+        let context = Context { settings: &self.settings, exempt: &self.common.exempt };
+        C::REVIEW(request, &context, &mut report)?;
+        Ok(report.finish())
+    }
+}
+
+fn configure<C: Code>(policy: &Policy, node: &Node<'_>) -> Result<Box<dyn Judge>, ReadError> {
+    let (common, settings) = settings::read(node, policy.rules)?;
+    Ok(Box::new(Typed::<C> { common, settings }))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+/// The policy's own schema with the common fields beside its own, and unknown ones refused.
+fn schema<S: Settings>() -> Value {
+    fn close(schema: &mut Value) {
+        match schema {
+            Value::Object(members) => {
+                if members.contains_key("properties") {
+                    members.insert("additionalProperties".to_owned(), Value::Bool(false));
+                }
+                members.values_mut().for_each(close);
+            }
+            Value::Array(items) => items.iter_mut().for_each(close),
+            _ => {}
+        }
+    }
+    let mut own = Value::from(schemars::schema_for!(S));
+    let mut common = Value::from(schemars::schema_for!(Common));
+    for part in ["properties", "$defs"] {
+        if let (Some(Value::Object(theirs)), Value::Object(own)) = (common.get_mut(part).map(Value::take), &mut own) {
+            let ours = own.entry(part).or_insert_with(|| Value::Object(serde_json::Map::new()));
+            if let Value::Object(ours) = ours {
+                ours.extend(theirs);
+            }
+        }
+    }
+    close(&mut own);
+    own
+}
+
+/// Declares a policy's rules as documented constants, and all of them as `RULES`.
+///
+/// ```
+/// gatehouse_policy::rules! {
+///     /// A container without a livenessProbe.
+///     LIVENESS = "liveness": deny;
+///     /// Two probes that are the same.
+///     IDENTICAL = "identical": off;
+/// }
+/// assert_eq!(RULES[0].docs.trim(), "A container without a livenessProbe.");
+/// ```
+#[macro_export]
+macro_rules! rules {
+    ($($(#[doc = $doc:literal])+ $constant:ident = $name:literal: $level:ident;)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub const $constant: $crate::Rule = $crate::Rule {
+                name: $name,
+                level: $crate::rules!(@level $level),
+                docs: if cfg!(target_arch = "wasm32") { "" } else { concat!($($doc, "\n"),+) },
+            };
+        )+
+        /// Every rule, in the order of the documentation.
+        pub const RULES: &[&$crate::Rule] = &[$(&$constant),+];
+    };
+    (@level deny) => { Some($crate::Level::Deny) };
+    (@level warn) => { Some($crate::Level::Warn) };
+    (@level off) => { None };
+}
+
+/// Makes a crate a policy: `POLICY` for the checker and, compiled to WebAssembly, a Kubewarden module. Needs the crate's
+/// `RULES`, made by [`rules!`](crate::rules), and a `metadata.yml`, brought in by the build script.
+///
+/// `policy!(Settings, review)`, or `policy!(Settings, review, subresources: ["ephemeralcontainers"])` for a policy that
+/// judges subresources too.
+#[macro_export]
+macro_rules! policy {
+    ($settings:ty, $review:path $(, subresources: [$($subresource:literal),+ $(,)?])?) => {
+        struct Code;
+
+        impl $crate::policy::Code for Code {
+            type Settings = $settings;
+            const REVIEW: $crate::policy::Review<$settings> = $review;
+        }
+
+        /// This policy.
+        pub static POLICY: $crate::Policy = $crate::Policy::new::<Code>(
+            env!("CARGO_PKG_NAME"),
+            RULES,
+            &[$($($subresource),+)?],
+            include_str!(concat!(env!("OUT_DIR"), "/metadata.json")),
+        );
+
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code)]
+        mod module {
+            const METADATA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/metadata.json"));
+
+            /// Kubewarden reads a module's metadata from this section.
+            #[used]
+            #[unsafe(link_section = "io.kubewarden.metadata")]
+            static SECTION: [u8; METADATA.len()] = *METADATA.first_chunk().unwrap();
+
+            fn validate(payload: &[u8]) -> $crate::module::CallResult {
+                $crate::module::validate(&super::POLICY, payload)
+            }
+
+            fn validate_settings(payload: &[u8]) -> $crate::module::CallResult {
+                $crate::module::validate_settings(&super::POLICY, payload)
+            }
+
+            /// Called by the waPC host before anything else.
+            #[unsafe(no_mangle)]
+            pub extern "C" fn wapc_init() {
+                $crate::module::register(validate, validate_settings);
+            }
+        }
+    };
+}

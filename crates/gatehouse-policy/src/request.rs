@@ -1,0 +1,178 @@
+//! The request that a policy judges.
+
+use serde::Deserialize;
+
+use crate::node::Node;
+use crate::path::Path;
+use crate::view::ReadError;
+
+/// An admission request, as far as policies look at it
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request>).
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    /// The API group of the object's kind; empty for the core group.
+    pub group: &'r str,
+    /// The object's kind.
+    pub kind: &'r str,
+    /// The subresource that is requested, such as `ephemeralcontainers`; empty for the object itself.
+    pub subresource: &'r str,
+    /// What is done.
+    pub operation: Operation,
+    /// The object's namespace; empty for an object of the cluster.
+    pub namespace: &'r str,
+    /// The object's name, or else its `generateName`.
+    pub name: &'r str,
+    /// The object as it is to become.
+    pub object: &'r Node<'r>,
+    /// The object as it is, for UPDATE and DELETE.
+    pub old_object: Option<&'r Node<'r>>,
+}
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Makes an object.
+    Create,
+    /// Changes one.
+    Update,
+    /// Deletes one.
+    Delete,
+    /// Connects to one, as `kubectl exec` does.
+    Connect,
+}
+
+impl<'r> Request<'r> {
+    /// The request that would make this object, as a file holds it. Its namespace is `default_namespace` where it says
+    /// none.
+    ///
+    /// # Errors
+    /// Where `apiVersion`, `kind`, or the names are no strings.
+    pub fn create(object: &'r Node<'r>, default_namespace: &'r str) -> Result<Self, ReadError> {
+        let head: Head<'r> = object.view()?;
+        let (group, _) = split_api_version(head.api_version);
+        let namespace = if head.metadata.namespace.is_empty() { default_namespace } else { head.metadata.namespace };
+        Ok(Self {
+            group,
+            kind: head.kind,
+            subresource: "",
+            operation: Operation::Create,
+            namespace,
+            name: head.metadata.name(),
+            object,
+            old_object: None,
+        })
+    }
+
+    /// Reads the `request` of an AdmissionReview.
+    ///
+    /// # Errors
+    /// Where it is no such thing: the field at fault is named.
+    pub fn read(request: &'r Node<'r>) -> Result<Self, ReadError> {
+        static ABSENT: Node<'static> =
+            Node { data: crate::node::Data::Null, span: crate::node::Span { line: 0, column: 0, end_line: 0, end_column: 0 } };
+        let view: RequestView<'r> = request.view()?;
+        let operation = match view.operation {
+            "CREATE" => Operation::Create,
+            "UPDATE" => Operation::Update,
+            "DELETE" => Operation::Delete,
+            "CONNECT" => Operation::Connect,
+            other => {
+                let reason = format!("expected CREATE, UPDATE, DELETE or CONNECT, found {other:?}");
+                return Err(ReadError { path: Path::of(&["operation"]), reason });
+            }
+        };
+        if view.kind.kind.is_empty() {
+            return Err(ReadError { path: Path::of(&["kind"]), reason: "it is required".to_owned() });
+        }
+        let object = request.get("object");
+        let judged = matches!(operation, Operation::Create | Operation::Update);
+        if object.is_none() && judged {
+            return Err(ReadError { path: Path::of(&["object"]), reason: "it is required".to_owned() });
+        }
+        let object = object.unwrap_or(&ABSENT);
+        let metadata = if judged {
+            object.view::<Head<'r>>().map_err(|error| error.below(&Path::of(&["object"])))?.metadata
+        } else {
+            Metadata::default()
+        };
+        Ok(Self {
+            group: view.kind.group,
+            kind: view.kind.kind,
+            subresource: view.sub_resource,
+            operation,
+            namespace: view.namespace,
+            name: if view.name.is_empty() { metadata.name() } else { view.name },
+            object,
+            old_object: request.get("oldObject"),
+        })
+    }
+
+    /// Whether the request is accepted whatever the object: a DELETE; an UPDATE of what is being deleted already, which
+    /// must not be kept from losing its finalizers; a connection. A `deletionTimestamp` in the new object says nothing:
+    /// anyone can write one into a file.
+    #[must_use]
+    pub(crate) fn is_beyond_judgement(&self) -> bool {
+        match self.operation {
+            Operation::Delete | Operation::Connect => true,
+            Operation::Create => false,
+            Operation::Update => {
+                self.old_object.is_some_and(|old| old.descend(&["metadata", "deletionTimestamp"]).is_some())
+            }
+        }
+    }
+
+    /// Whether the object is of this kind.
+    #[must_use]
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.group == group && self.kind == kind
+    }
+}
+
+/// The group and the version of an `apiVersion`; the core group is empty.
+#[must_use]
+pub fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestView<'r> {
+    #[serde(borrow)]
+    kind: Kind<'r>,
+    #[serde(alias = "sub_resource")]
+    sub_resource: &'r str,
+    name: &'r str,
+    namespace: &'r str,
+    operation: &'r str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kind<'r> {
+    group: &'r str,
+    kind: &'r str,
+}
+
+/// What every object starts with.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Head<'r> {
+    api_version: &'r str,
+    kind: &'r str,
+    #[serde(borrow)]
+    metadata: Metadata<'r>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata<'r> {
+    name: &'r str,
+    generate_name: &'r str,
+    namespace: &'r str,
+}
+
+impl<'r> Metadata<'r> {
+    fn name(&self) -> &'r str {
+        if self.name.is_empty() { self.generate_name } else { self.name }
+    }
+}

@@ -1,0 +1,14 @@
+//! What comes in from outside comes in over TLS.
+
+use gatehouse_policy::{Context, NoSettings, ReadError, Report, Request, policy, rules};
+
+rules! {
+    /// To be written.
+    TODO = "todo": deny;
+}
+
+policy!(NoSettings, review);
+
+fn review(_: &Request<'_>, _: &Context<'_, NoSettings>, _: &mut Report<'_>) -> Result<(), ReadError> {
+    Ok(())
+}
