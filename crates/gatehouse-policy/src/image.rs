@@ -59,7 +59,7 @@ impl<'a> Reference<'a> {
         if text.len() == 64 && is_lower_hex(text) {
             return Err(ReferenceError::Identifier);
         }
-        if text.contains("://") {
+        if text.as_bytes().windows(3).any(|window| window == b"://") {
             return Err(ReferenceError::Scheme);
         }
         let (written_domain, remainder) = match text.split_once('/') {

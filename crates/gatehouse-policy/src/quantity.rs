@@ -16,6 +16,7 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Number;
 
 /// How many nanos make one: the unit of [`Quantity::nanos`].
 const NANOS_PER_ONE: u128 = 1_000_000_000;
@@ -42,7 +43,8 @@ const EXCERPT: usize = 40;
 /// exponent there is no such cap, and `12E` is 12 × 10¹⁸. See [`FromStr`](#impl-FromStr-for-Quantity) for what is refused.
 ///
 /// In JSON a quantity is a string or a number. White space around the string is dropped, as `UnmarshalJSON` of
-/// `quantity.go` does. It is always serialised as a string.
+/// `quantity.go` does. The text of a number is its shortest decimal, so that `1e3` becomes `1000`. A quantity is always
+/// serialised as a string.
 #[derive(Clone, Debug)]
 pub struct Quantity {
     nanos: i128,
@@ -81,14 +83,6 @@ impl Quantity {
             Ordering::Equal => this > product,
         }
     }
-
-    /// Reads a text, and keeps it without a copy when it is owned.
-    fn from_text(text: Cow<'_, str>) -> Result<Self, QuantityError> {
-        match evaluate(&text) {
-            Ok(nanos) => Ok(Self { nanos, text: text.into_owned().into_boxed_str() }),
-            Err(kind) => Err(QuantityError::new(&text, kind)),
-        }
-    }
 }
 
 /// Reads a sign, digits with an optional decimal point anywhere in or around them, and a suffix.
@@ -106,7 +100,10 @@ impl FromStr for Quantity {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::from_text(Cow::Borrowed(text))
+        match evaluate(text) {
+            Ok(nanos) => Ok(Self { nanos, text: text.into() }),
+            Err(kind) => Err(QuantityError::new(text, kind)),
+        }
     }
 }
 
@@ -186,8 +183,13 @@ impl de::Visitor<'_> for QuantityVisitor {
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Quantity, E> {
         // The shortest decimal that reads back as the same number is what was written, up to 15 digits. Its exact binary
-        // value would round 0.1 up by one nano.
-        Quantity::from_text(Cow::Owned(value.to_string())).map_err(E::custom)
+        // value would round 0.1 up by one nano. The formatter is that of serde_json, which is in every module anyway: the
+        // standard library's would add 18 KB to it.
+        let text = match Number::from_f64(value) {
+            Some(number) => number.to_string(),
+            None => "NaN or infinity".to_owned(),
+        };
+        text.strip_suffix(".0").unwrap_or(&text).parse().map_err(E::custom)
     }
 }
 

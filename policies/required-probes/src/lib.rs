@@ -1,14 +1,291 @@
 //! Containers that serve let the kubelet see that they live and that they are ready.
 
-use gatehouse_policy::{Context, NoSettings, ReadError, Report, Request, policy, rules};
+mod probe;
+
+use gatehouse_policy::{Context, Level, Path, ReadError, Report, Request, Settings, policy, rules};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::probe::{ContainerFields, PodFields, Port, Probe, Timing, Timings};
 
 rules! {
-    /// To be written.
-    TODO = "todo": deny;
+    /// Finds a container without a `livenessProbe`, or with one that checks nothing. Only containers that run as long
+    /// as their pod are judged, regular and sidecar ones, in pods that restart them always: not those of Jobs and
+    /// CronJobs.
+    ///
+    /// ## Why
+    /// The kubelet restarts a container that ends. One that hangs runs on, and nobody notices but its users.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// containers:
+    /// - name: app
+    ///   image: herald/backend:v2.1.0
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// containers:
+    /// - name: app
+    ///   image: herald/backend:v2.1.0
+    ///   livenessProbe:
+    ///     httpGet:
+    ///       path: /health
+    ///       port: 8000
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/>
+    LIVENESS = "liveness": deny;
+
+    /// Finds a container without a `readinessProbe`, or with one that checks nothing.
+    ///
+    /// ## Why
+    /// A container without one is ready as soon as it has started: it is sent requests that it cannot answer yet, and
+    /// a rollout goes on to the next pod however broken this one is.
+    READINESS = "readiness": deny;
+
+    /// Finds a container without a `startupProbe`, or with one that checks nothing.
+    ///
+    /// ## Why
+    /// Without one, a liveness probe must leave a slow start as much time as it then leaves a container that hangs.
+    STARTUP = "startup": off;
+
+    /// Finds a probe on a port that cannot be or is not the container's: a name that it does not declare, a number that
+    /// no port has or, as a warning, a number that it does not declare. A number on another `host` is no port of the
+    /// container.
+    ///
+    /// ## Why
+    /// The kubelet looks up the name among the container's own ports. Where it is not there the check has no result: a
+    /// liveness probe then never fails, and a readiness probe never succeeds. A number works without being declared,
+    /// but mostly one of the two was changed and the other forgotten.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// ports:
+    /// - name: http
+    ///   containerPort: 8000
+    /// livenessProbe:
+    ///   httpGet:
+    ///     port: web
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// ports:
+    /// - name: http
+    ///   containerPort: 8000
+    /// livenessProbe:
+    ///   httpGet:
+    ///     port: http
+    /// ```
+    ///
+    /// ## Reference
+    /// `ResolveContainerPort` in <https://github.com/kubernetes/kubernetes/blob/master/pkg/probe/util.go>, `doProbe` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/prober/worker.go>
+    PORT = "port": deny;
+
+    /// Finds a timing of a probe below `min` or above `max`. A timing that is absent or 0 has the API's default, and a
+    /// negative one is below any `min`: the API server refuses it.
+    ///
+    /// ## Why
+    /// A probe that looks once in ten minutes is there on paper only.
+    ///
+    /// ## Options
+    /// `liveness`, `readiness` and `startup`, each with bounds for the timings of that probe:
+    /// ```yaml
+    /// liveness:
+    ///   periodSeconds: {max: 30}
+    ///   failureThreshold: {min: 2, max: 5}
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#configure-probes>
+    BOUNDS = "bounds": deny;
+
+    /// Finds a probe whose `timeoutSeconds` is above its `periodSeconds`, both with the API's default where absent.
+    ///
+    /// ## Why
+    /// The kubelet makes one check after the other. While one waits for its timeout the next ones are left out, so that
+    /// a failure is noticed later than period and threshold promise.
+    ///
+    /// ## Reference
+    /// `worker.run` in <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/prober/worker.go>
+    TIMEOUT = "timeout": warn;
+
+    /// Finds a `livenessProbe` that makes the same check as the `readinessProbe` and is no more patient: neither its
+    /// timeout nor period times failure threshold is longer.
+    ///
+    /// ## Why
+    /// Readiness may depend on others, a database for one. If liveness does, and as soon, then a slow dependency
+    /// restarts the container, and its restart makes the dependency no faster.
+    ///
+    /// ## Use instead
+    /// A check of the container alone, or the same check with a higher `failureThreshold`.
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#when-should-you-use-a-liveness-probe>
+    IDENTICAL = "identical": off;
 }
 
-policy!(NoSettings, review);
+/// The settings of required-probes: bounds of the timings. An absent one bounds nothing.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RequiredProbes {
+    /// Bounds of liveness probes.
+    liveness: Timings<Bounds>,
+    /// Bounds of readiness probes.
+    readiness: Timings<Bounds>,
+    /// Bounds of startup probes.
+    startup: Timings<Bounds>,
+}
 
-fn review(_: &Request<'_>, _: &Context<'_, NoSettings>, _: &mut Report<'_>) -> Result<(), ReadError> {
+/// The least and the most that a timing may be.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Bounds {
+    /// The least; 0 where absent.
+    min: u32,
+    /// The most; any where absent.
+    max: Option<u32>,
+}
+
+impl Settings for RequiredProbes {
+    fn validate(&self) -> Result<(), ReadError> {
+        let probes = [("liveness", &self.liveness), ("readiness", &self.readiness), ("startup", &self.startup)];
+        for (probe, timings) in probes {
+            for (field, Bounds { min, max }) in timings.each() {
+                if let Some(max) = max.filter(|max| max < min) {
+                    let reason = format!("{min} is above max, which is {max}");
+                    return Err(ReadError { path: Path::of(&[probe, field, "min"]), reason });
+                }
+            }
+        }
+        if self.readiness.termination_grace_period_seconds == Bounds::default() {
+            return Ok(());
+        }
+        let path = Path::of(&["readiness", "terminationGracePeriodSeconds"]);
+        Err(ReadError { path, reason: "a readiness probe ends no container, and so has no grace period".to_owned() })
+    }
+}
+
+policy!(RequiredProbes, review);
+
+type Pod<'r> = gatehouse_policy::Pod<'r, PodFields, ContainerFields<'r>>;
+type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
+
+/// The grace period of a pod that sets none (`SetDefaults_PodSpec` in `k8s.io/kubernetes/pkg/apis/core/v1`).
+const GRACE_PERIOD: i64 = 30;
+
+fn review(
+    request: &Request<'_>,
+    context: &Context<'_, RequiredProbes>,
+    report: &mut Report<'_>,
+) -> Result<(), ReadError> {
+    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
+    // Elsewhere a probe could only fail what is to end by itself.
+    if !pod.restarts_always() {
+        return Ok(());
+    }
+    // A negative one is the pod's fault, not the probe's.
+    let grace_period = pod.termination_grace_period_seconds.unwrap_or(GRACE_PERIOD).max(0);
+    let settings = context.settings;
+    for container in pod.long_running() {
+        for (rule, field, probe, bounds) in [
+            (&LIVENESS, "livenessProbe", &container.liveness_probe, &settings.liveness),
+            (&READINESS, "readinessProbe", &container.readiness_probe, &settings.readiness),
+            (&STARTUP, "startupProbe", &container.startup_probe, &settings.startup),
+        ] {
+            match probe {
+                None => {
+                    report.add(rule, container.at(&[field]), format!("{container} has no {field}"));
+                }
+                Some(probe) if !probe.checks_something() => {
+                    let message =
+                        format!("{container}: {field} checks nothing, expected httpGet, tcpSocket, grpc or exec");
+                    report.add(rule, container.at(&[field]), message);
+                }
+                Some(probe) => {
+                    let timings = probe.timings(grace_period);
+                    judge_ports(container, field, probe, report);
+                    judge_bounds(container, field, &timings, bounds, report);
+                    judge_timeout(container, field, &timings, report);
+                }
+            }
+        }
+        judge_identical(container, report);
+    }
     Ok(())
+}
+
+fn judge_ports(container: &Container<'_>, field: &'static str, probe: &Probe<'_>, report: &mut Report<'_>) {
+    for (handler, host, port) in probe.ports() {
+        let declared: Vec<Port<'_>> = match port {
+            Port::Number(_) => container.ports.iter().map(|port| Port::Number(port.container_port)).collect(),
+            Port::Name(_) => container.ports.iter().map(|port| Port::Name(port.name)).collect(),
+        };
+        let (level, expected) = match port {
+            Port::Number(..=0 | 65536..) => (Level::Deny, "1 to 65535".to_owned()),
+            Port::Number(_) if !host.is_empty() => continue,
+            Port::Number(_) if !declared.contains(&port) => (Level::Warn, one_of(&declared)),
+            Port::Name(name) if name.is_empty() || !declared.contains(&port) => (Level::Deny, one_of(&declared)),
+            _ => continue,
+        };
+        let message = format!("{container}: {field} is on port {port}, expected {expected}");
+        report.add_as(level, &PORT, container.at(&[field, handler, "port"]), message);
+    }
+}
+
+fn one_of(declared: &[Port<'_>]) -> String {
+    let ports: Vec<_> = declared.iter().filter(|port| **port != Port::Name("")).map(ToString::to_string).collect();
+    let list = if ports.is_empty() { "it declares none".to_owned() } else { ports.join(", ") };
+    format!("one that the container declares ({list})")
+}
+
+fn judge_bounds(
+    container: &Container<'_>,
+    probe: &'static str,
+    timings: &Timings<Timing>,
+    bounds: &Timings<Bounds>,
+    report: &mut Report<'_>,
+) {
+    for ((field, timing), (_, Bounds { min, max })) in timings.each().into_iter().zip(bounds.each()) {
+        let expected = match max {
+            _ if timing.value < (*min).into() => format!("at least {min}"),
+            Some(max) if timing.value > (*max).into() => format!("at most {max}"),
+            _ => continue,
+        };
+        let message = format!("{container}: {probe} {field} is {timing}, expected {expected}");
+        report.add(&BOUNDS, container.at(&[probe, field]), message);
+    }
+}
+
+fn judge_timeout(container: &Container<'_>, probe: &'static str, timings: &Timings<Timing>, report: &mut Report<'_>) {
+    let (timeout, period) = (timings.timeout_seconds, timings.period_seconds);
+    if timeout.value > period.value {
+        let message = format!(
+            "{container}: {probe} timeoutSeconds is {timeout}, expected no more than its periodSeconds, {period}"
+        );
+        report.add(&TIMEOUT, container.at(&[probe, "timeoutSeconds"]), message);
+    }
+}
+
+/// Kubernetes recommends the same check for both only if liveness waits longer, so that a pod is taken out of service
+/// before it is restarted
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#when-should-you-use-a-liveness-probe>).
+fn judge_identical(container: &Container<'_>, report: &mut Report<'_>) {
+    let (Some(liveness), Some(readiness)) = (&container.liveness_probe, &container.readiness_probe) else { return };
+    if !liveness.checks_something() || liveness.check(&container.ports) != readiness.check(&container.ports) {
+        return;
+    }
+    let (live, ready) = (liveness.timings(GRACE_PERIOD), readiness.timings(GRACE_PERIOD));
+    let patience = |of: &Timings<Timing>| of.period_seconds.value.saturating_mul(of.failure_threshold.value);
+    let (until_restart, until_unready) = (patience(&live), patience(&ready));
+    if until_restart <= until_unready && live.timeout_seconds.value <= ready.timeout_seconds.value {
+        let message = format!(
+            "{container}: livenessProbe is the same check as readinessProbe and restarts after {until_restart} s, \
+             expected another check or more than {until_unready} s"
+        );
+        report.add(&IDENTICAL, container.at(&["livenessProbe"]), message);
+    }
 }

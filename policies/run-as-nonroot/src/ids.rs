@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for IdRange {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<IdRange, E> {
                 let (low, high) = text.split_once('-').unwrap_or((text, text));
-                match (low.trim().parse(), high.trim().parse()) {
+                match (low.parse(), high.parse()) {
                     (Ok(low), Ok(high)) => range(low, high),
                     _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
                 }

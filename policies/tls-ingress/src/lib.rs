@@ -1,14 +1,293 @@
 //! What comes in from outside comes in over TLS.
 
-use gatehouse_policy::{Context, NoSettings, ReadError, Report, Request, policy, rules};
+mod annotations;
+mod bound;
+mod gateway;
+mod ingress;
+mod nginx;
+
+use std::collections::BTreeMap;
+
+use gatehouse_policy::glob::Glob;
+use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::bound::Allowed;
 
 rules! {
-    /// To be written.
-    TODO = "todo": deny;
+    /// Finds an Ingress without `spec.tls`, and a listener of a Gateway or ListenerSet that is not encrypted: its protocol
+    /// is neither HTTPS nor TLS, or it has no certificate.
+    ///
+    /// ## Why
+    /// Without TLS whoever sits on the way reads and changes what passes.
+    ///
+    /// An HTTP listener may be there only to redirect to HTTPS. Whether it does is said by the HTTPRoutes that attach to
+    /// it later, not by the Gateway: name such listeners in `plainListeners`, and with them those of TCP and UDP whose
+    /// traffic is encrypted by other means. A TLS listener is content with the mode `Passthrough`, or with `tls.options`
+    /// in place of `tls.certificateRefs`. HBONE, the tunnel of Istio's mesh, is encrypted as it is.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// spec:
+    ///   rules:
+    ///   - host: shop.example.com
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// spec:
+    ///   tls:
+    ///   - hosts: [shop.example.com]
+    ///     secretName: shop-tls
+    ///   rules:
+    ///   - host: shop.example.com
+    /// ```
+    ///
+    /// ## Options
+    /// `plainListeners`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#tls>,
+    /// <https://gateway-api.sigs.k8s.io/guides/user-guides/tls/>
+    TLS = "tls": deny;
+
+    /// Finds the host of a rule that no entry of `spec.tls` covers. A wildcard, `*.example.com`, covers one label and no
+    /// more: `shop.example.com`, but neither `example.com` nor `a.shop.example.com`. An entry without hosts covers all.
+    ///
+    /// ## Why
+    /// Such a host is served in the clear, or with the controller's own certificate, which no client trusts.
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards>
+    HOST_COVERAGE = "host-coverage": deny;
+
+    /// Finds an entry of `spec.tls` without `secretName`, unless an annotation of cert-manager names an issuer.
+    ///
+    /// ## Why
+    /// Without a certificate of its own the host gets the controller's, which no client trusts.
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#tls>
+    SECRET_NAME = "secret-name": deny;
+
+    /// Finds a rule without host, an entry of `spec.tls` without hosts, and an Ingress that has a `defaultBackend` and no
+    /// rules.
+    ///
+    /// ## Why
+    /// It takes the requests for every host that nobody else serves, those of other teams' mistyped ones too.
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-rules>
+    HOSTLESS = "hostless": deny;
+
+    /// Finds a host in `spec.tls` that no rule serves. Every host is served where a rule has none or a `defaultBackend`
+    /// takes what is left; ingress-nginx also serves those of `server-alias`, and with `from-to-www-redirect` each host
+    /// with and without `www.`.
+    ///
+    /// ## Why
+    /// It is in the certificate, its DNS may point here, and whoever asks for it gets an error: mostly a rule was
+    /// forgotten. And cert-manager cannot renew a certificate as long as one of its names does not lead here.
+    UNUSED_HOST = "unused-host": warn;
+
+    /// Finds an Ingress whose redirect from HTTP to HTTPS is switched off by `ssl-redirect`; with `explicitRedirect` also
+    /// one where neither `ssl-redirect` nor `force-ssl-redirect` switches it on.
+    ///
+    /// ## Why
+    /// A host that answers over HTTP too hands its cookies to whoever listens. ingress-nginx redirects by itself where
+    /// there is TLS, but its ConfigMap can turn that default around.
+    ///
+    /// As the controller reads them: a value that is no boolean counts as absent; without `spec.tls`, `ssl-redirect` does
+    /// nothing. A canary takes all this from the Ingress that it stands beside, and is not judged.
+    ///
+    /// ## Fix
+    /// Beside `spec.tls`, sets `ssl-redirect` to `"true"`. Safe where that is the controller's default anyway; not safe
+    /// where it was switched off: HTTP clients are redirected from then on.
+    ///
+    /// ## Options
+    /// `explicitRedirect`, `nginxClasses`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#server-side-https-enforcement-through-redirect>
+    HTTPS_REDIRECT = "https-redirect": deny;
+
+    /// Finds, once `issuers` is set, an Ingress where neither `cert-manager.io/cluster-issuer` nor `cert-manager.io/issuer`
+    /// is there, or one of them names an issuer that is not one of `issuers`.
+    ///
+    /// ## Why
+    /// Certificates that someone made by hand expire unseen, and those of a test issuer are trusted by nobody.
+    /// `kubernetes.io/tls-acme` is not enough: which issuer it means is not to be seen.
+    ///
+    /// ## Options
+    /// `issuers`
+    ///
+    /// ## Reference
+    /// <https://cert-manager.io/docs/usage/ingress/#supported-annotations>
+    ISSUER = "issuer": deny;
+
+    /// Finds, with `rateLimit`, an Ingress where none of `limit-rps`, `limit-rpm` and `limit-connections` of ingress-nginx
+    /// is a number above 0.
+    ///
+    /// ## Why
+    /// A single client can take all there is. To the controller 0 is no limit, nor is a value that is no number. A canary
+    /// takes its limits from the Ingress that it stands beside, and is not judged.
+    ///
+    /// ## Options
+    /// `rateLimit`, `nginxClasses`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#rate-limiting>
+    RATE_LIMIT = "rate-limit": deny;
+
+    /// Finds an annotation `nginx.ingress.kubernetes.io/…` that the controller does not have.
+    ///
+    /// ## Why
+    /// It is passed over without a word: whoever wrote it believes to be protected, and is not.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// metadata:
+    ///   annotations:
+    ///     nginx.ingress.kubernetes.io/rate-limit: "100"
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// metadata:
+    ///   annotations:
+    ///     nginx.ingress.kubernetes.io/limit-rps: "100"
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/>
+    UNKNOWN_ANNOTATION = "unknown-annotation": warn;
+
+    /// Finds the deprecated annotation `kubernetes.io/ingress.class`; beside `spec.ingressClassName` it is refused.
+    ///
+    /// ## Why
+    /// It never was part of the API, and nothing checks that such a class exists. Beside `ingressClassName` it is left to
+    /// the controller which of the two counts; where they differ, the API server refuses to create the Ingress.
+    ///
+    /// ## Fix
+    /// Removes the annotation and sets `ingressClassName` to its value. Not safe: the field refers to an IngressClass of
+    /// that name, and without one no controller serves the Ingress. Where `ingressClassName` is set already, only removes
+    /// the annotation; that is safe where both are the same.
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation>
+    CLASS = "class": warn;
+
+    /// Finds a path of an Ingress for ingress-nginx with characters other than letters, digits, `.`, `_`, `-` and `/`, or
+    /// without a `/` at its start, whose `pathType` is not `ImplementationSpecific`.
+    ///
+    /// ## Why
+    /// Since version 1.12 the controller refuses it (`strict-validate-path-type`): to `Prefix` and `Exact` a pattern is but
+    /// a literal text.
+    ///
+    /// ## Fix
+    /// Sets `ImplementationSpecific`, which to ingress-nginx is the same as `Prefix`. Not safe for `Exact`: more paths
+    /// match then.
+    ///
+    /// ## Options
+    /// `nginxClasses`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/configmap/#strict-validate-path-type>
+    PATH_TYPE = "path-type": deny;
+
+    /// Finds an annotation of ingress-nginx whose name ends in `-snippet`.
+    ///
+    /// ## Why
+    /// Its text becomes part of nginx's configuration: whoever may write an Ingress can read every secret that the
+    /// controller can read, and take over its pod (CVE-2021-25742).
+    ///
+    /// ## Reference
+    /// <https://github.com/kubernetes/ingress-nginx/issues/7837>
+    SNIPPET = "snippet": deny;
+
+    /// Finds an annotation whose value is outside what `annotations` allows for it. One that is absent is no finding.
+    ///
+    /// ## Why
+    /// One team's generous upload limit or timeout takes workers and buffers that all teams share.
+    ///
+    /// Sizes are read as nginx does: `1m` is `1024k`. Where 0 stands for "no limit", as in `proxy-body-size`, it is above
+    /// every `max`. What is neither a number nor a size is outside every bound.
+    ///
+    /// ## Options
+    /// ```yaml
+    /// annotations:
+    ///   nginx.ingress.kubernetes.io/proxy-body-size: {max: 50m}
+    ///   nginx.ingress.kubernetes.io/proxy-read-timeout: {min: 5, max: 300}
+    ///   nginx.ingress.kubernetes.io/backend-protocol: {patterns: [HTTP, GRPC*]}
+    /// ```
+    ANNOTATION = "annotation": deny;
 }
 
-policy!(NoSettings, review);
+/// The settings of tls-ingress.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TlsIngress {
+    /// The issuers of cert-manager that an Ingress may have its certificates from, as globs. None: issuers are not judged.
+    issuers: Vec<Glob>,
+    /// Whether the redirect to HTTPS must be switched on by an annotation. Default: false.
+    explicit_redirect: bool,
+    /// Whether requests or connections must be limited by an annotation of ingress-nginx. Default: false.
+    rate_limit: bool,
+    /// What the values of annotations may be, by the annotation's whole name.
+    annotations: BTreeMap<String, Allowed>,
+    /// The ingress classes that ingress-nginx serves, as globs. The rules `https-redirect`, `rate-limit` and `path-type`
+    /// judge an Ingress of such a class, of no class, or with an annotation of ingress-nginx. Default: every class with
+    /// `nginx` in its name.
+    nginx_classes: Vec<Glob>,
+    /// The listeners of Gateways that need no TLS, as globs of their names: HTTP listeners whose routes do nothing but
+    /// redirect to HTTPS, and those with an encryption of their own.
+    plain_listeners: Vec<Glob>,
+}
 
-fn review(_: &Request<'_>, _: &Context<'_, NoSettings>, _: &mut Report<'_>) -> Result<(), ReadError> {
-    Ok(())
+impl Default for TlsIngress {
+    fn default() -> Self {
+        Self {
+            issuers: Vec::new(),
+            explicit_redirect: false,
+            rate_limit: false,
+            annotations: BTreeMap::new(),
+            nginx_classes: vec![Glob::new("*nginx*")],
+            plain_listeners: Vec::new(),
+        }
+    }
+}
+
+impl Settings for TlsIngress {
+    fn validate(&self) -> Result<(), ReadError> {
+        for (name, allowed) in &self.annotations {
+            allowed.validate().map_err(|error| error.below(&Path::of(&["annotations"]).key(name.clone())))?;
+        }
+        Ok(())
+    }
+}
+
+policy!(TlsIngress, review);
+
+type Annotations<'r> = BTreeMap<&'r str, &'r str>;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata<'r> {
+    #[serde(borrow)]
+    annotations: Annotations<'r>,
+}
+
+fn review(request: &Request<'_>, context: &Context<'_, TlsIngress>, report: &mut Report<'_>) -> Result<(), ReadError> {
+    const GATEWAYS: &[(&str, &str)] = &[
+        ("gateway.networking.k8s.io", "Gateway"),
+        ("gateway.networking.k8s.io", "ListenerSet"),
+        ("gateway.networking.x-k8s.io", "XListenerSet"),
+    ];
+    if request.is("networking.k8s.io", "Ingress") {
+        ingress::judge(request, context.settings, report)
+    } else if GATEWAYS.contains(&(request.group, request.kind)) {
+        gateway::judge(request, context.settings, report)
+    } else {
+        Ok(())
+    }
 }

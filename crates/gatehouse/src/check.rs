@@ -1,0 +1,416 @@
+//! Checks files: reads each, finds its objects, and judges them by a profile.
+
+use std::collections::HashMap;
+use std::path::Path as FilePath;
+
+use gatehouse_engine::{EvaluationError, is_namespaced, resource};
+use gatehouse_manifest::{Document, Format, decode, read};
+use gatehouse_policy::node::{Data, Span};
+use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, split_api_version};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::inputs::{Input, reason};
+use crate::profile::{Namespaces, Profile, Target};
+use crate::report::{Output, Render, Rendered};
+
+/// How many files are judged before what was found in them is printed. It bounds the memory, whatever the number of
+/// files, and is large enough to keep every core busy.
+const BATCH: usize = 512;
+
+/// The namespace of objects that name none, as kubectl's.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// Something a policy found, with its place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Located {
+    /// The policy's name in the profile.
+    pub policy: String,
+    /// The rule, with the name of the policy that has it.
+    pub rule: String,
+    /// How much it weighs.
+    pub level: Level,
+    /// What is wrong and what was expected. May hold any text of the file.
+    pub message: String,
+    /// The field at fault.
+    pub path: Path,
+    /// The file.
+    pub file: String,
+    /// Which of the file's documents, from 0.
+    pub document: usize,
+    /// Where the field is, or its nearest ancestor that is there.
+    #[serde(flatten, with = "FlatSpan")]
+    pub span: Span,
+    /// The object.
+    pub object: ObjectName,
+    /// What would mend it.
+    pub fix: Option<Fix>,
+    /// What of the field is there to be shown, and whether all of it is.
+    #[serde(skip)]
+    pub shown: Shown,
+}
+
+/// What a report underlines for a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The field's value, or the name of its nearest ancestor that is there.
+    pub span: Span,
+    /// Whether the field is absent.
+    pub absent: bool,
+}
+
+/// A [`Span`] as members of a finding.
+#[derive(Serialize)]
+#[serde(remote = "Span")]
+struct FlatSpan {
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+/// What an object is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectName {
+    /// Its API version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace; empty for an object of the cluster.
+    pub namespace: String,
+    /// Its name, or `generateName`.
+    pub name: String,
+}
+
+/// Why something could not be checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// Where in the file; all zero where it is the file as a whole.
+    pub span: Span,
+    /// What is wrong, and what was expected.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// What came of one file.
+#[derive(Clone, Debug, Default)]
+pub struct FileReport {
+    /// The findings, by document, position and rule.
+    pub findings: Vec<Located>,
+    /// What could not be checked.
+    pub problems: Vec<Problem>,
+    /// What is no Kubernetes object, each with its place and why it is none.
+    pub passed_over: Vec<String>,
+    /// How many objects were checked.
+    pub objects: usize,
+}
+
+impl FileReport {
+    /// The report of a file that cannot be read.
+    fn unread(file: String, span: Span, message: String) -> Self {
+        Self { problems: vec![Problem { file, span, message, help: None }], ..Self::default() }
+    }
+}
+
+/// What came of all files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files that were read.
+    pub files: usize,
+    /// Objects that were checked.
+    pub objects: usize,
+    /// Findings that refuse.
+    pub denied: usize,
+    /// Findings that warn.
+    pub warned: usize,
+    /// What could not be checked.
+    pub problems: usize,
+    /// Documents that are no Kubernetes objects.
+    pub passed_over: usize,
+}
+
+impl Summary {
+    fn add(&mut self, report: &FileReport) {
+        self.files += 1;
+        self.objects += report.objects;
+        self.problems += report.problems.len();
+        self.passed_over += report.passed_over.len();
+        let denied = report.findings.iter().filter(|finding| finding.level == Level::Deny).count();
+        self.denied += denied;
+        self.warned += report.findings.len() - denied;
+    }
+}
+
+/// Checks by one profile.
+#[derive(Debug)]
+pub struct Checker<'c> {
+    /// The policies.
+    pub profile: &'c Profile,
+    /// The namespace of objects that name none.
+    pub namespace: &'c str,
+    /// The labels of the namespaces among the files.
+    pub namespaces: KnownNamespaces,
+}
+
+/// Labels of namespaces, from their manifests.
+#[derive(Clone, Debug, Default)]
+pub struct KnownNamespaces(HashMap<String, HashMap<String, String>>);
+
+impl Namespaces for KnownNamespaces {
+    fn label(&self, namespace: &str, key: &str) -> Option<&str> {
+        self.0.get(namespace)?.get(key).map(String::as_str)
+    }
+}
+
+impl KnownNamespaces {
+    /// Reads the files once for the namespaces in them.
+    #[must_use]
+    pub fn among(inputs: &[Input]) -> Self {
+        // Standard input can be read once only, and that is for the check itself.
+        let files: Vec<_> = inputs.par_iter().filter(|input| input.path().is_some()).collect();
+        let found = files.par_iter().map(|input| {
+            let mut known = HashMap::new();
+            let Ok(bytes) = input.read() else { return known };
+            let Ok(text) = decode(&bytes) else { return known };
+            if !text.contains("Namespace") {
+                return known;
+            }
+            for document in read(&text, format(input)).filter_map(Result::ok) {
+                for object in objects(&document.node) {
+                    let text = |keys: &[&str]| object.descend(keys).and_then(Node::as_str);
+                    if text(&["kind"]) == Some("Namespace") && text(&["apiVersion"]) == Some("v1") {
+                        let Some(Data::Object(labels)) = object.descend(&["metadata", "labels"]).map(|node| &node.data)
+                        else {
+                            continue;
+                        };
+                        let labels = labels
+                            .iter()
+                            .filter_map(|label| Some((label.key.to_string(), label.value.as_str()?.to_owned())))
+                            .collect();
+                        known.insert(text(&["metadata", "name"]).unwrap_or_default().to_owned(), labels);
+                    }
+                }
+            }
+            known
+        });
+        Self(found.reduce(HashMap::new, |mut all, some| {
+            all.extend(some);
+            all
+        }))
+    }
+}
+
+impl Checker<'_> {
+    /// Checks all files, in parallel, and hands what was found to the output in the order of the files.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub fn run(&self, inputs: &[Input], render: &impl Render, output: &mut Output<'_>) -> std::io::Result<Summary> {
+        let mut summary = Summary::default();
+        for batch in inputs.chunks(BATCH) {
+            let reports: Vec<(FileReport, Rendered)> = batch.par_iter().map(|input| self.render(input, render)).collect();
+            for (report, rendered) in reports {
+                summary.add(&report);
+                output.file(&report, &rendered)?;
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Checks a file, and renders what was found while its text is at hand.
+    fn render(&self, input: &Input, render: &impl Render) -> (FileReport, Rendered) {
+        let name = input.name();
+        let bytes = match input.read() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let report = FileReport::unread(name, Span::default(), reason(&error));
+                let rendered = Rendered::of(&report, "", render);
+                return (report, rendered);
+            }
+        };
+        let (report, text) = match decode(&bytes) {
+            Ok(text) => (self.check(input, &name, &text), text),
+            Err(error) => {
+                let span = point(error.line, error.column);
+                (FileReport::unread(name, span, error.message), String::from_utf8_lossy(&bytes))
+            }
+        };
+        let rendered = Rendered::of(&report, &text, render);
+        (report, rendered)
+    }
+
+    /// Checks the text of a file.
+    #[must_use]
+    pub fn check(&self, input: &Input, name: &str, text: &str) -> FileReport {
+        let mut report = FileReport::default();
+        if let Some(help) = helm_template(input, text) {
+            report.problems.push(Problem {
+                file: name.to_owned(),
+                span: Span::default(),
+                message: "this is a Helm template, and no manifest until it is rendered".to_owned(),
+                help: Some(help),
+            });
+            return report;
+        }
+        // A file of JSON that merely lies in the folder, such as a tool's settings with comments, is none of ours.
+        let is_ours = !matches!(input, Input::Found(path) if is_json(path)) || text.contains("\"apiVersion\"");
+        let mut is_empty = true;
+        for document in read(text, format(input)) {
+            is_empty = false;
+            match document {
+                Ok(document) => self.check_document(name, &document, &mut report),
+                Err(error) if is_ours => report.problems.push(Problem {
+                    file: name.to_owned(),
+                    span: point(error.line, error.column),
+                    message: error.message,
+                    help: None,
+                }),
+                Err(error) => {
+                    report.passed_over.push(format!("{name}:{}: no Kubernetes object, and not JSON", error.line));
+                }
+            }
+        }
+        if is_empty {
+            report.passed_over.push(format!("{name}: an empty document"));
+        }
+        report.findings.sort_by(|a, b| {
+            let key = |of: &Located| (of.document, of.span.line, of.span.column);
+            key(a).cmp(&key(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.path.cmp(&b.path))
+        });
+        report
+    }
+
+    fn check_document(&self, file: &str, document: &Document<'_>, report: &mut FileReport) {
+        for object in objects(&document.node) {
+            let line = object.span.line.max(1);
+            if object.is_null() {
+                report.passed_over.push(format!("{file}:{line}: an empty document"));
+            } else if object.get("apiVersion").is_none() || object.get("kind").is_none() {
+                let lacks = if object.get("kind").is_none() { "kind" } else { "apiVersion" };
+                report.passed_over.push(format!("{file}:{line}: no Kubernetes object: it has no {lacks}"));
+            } else if let Err(error) = self.judge(file, document.index, object, report) {
+                report.problems.push(unreadable(file, object, &error));
+            } else {
+                report.objects += 1;
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        file: &str,
+        document: usize,
+        object: &Node<'_>,
+        report: &mut FileReport,
+    ) -> Result<(), ReadError> {
+        let mut request = Request::create(object, self.namespace)?;
+        let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+        let (group, version) = split_api_version(api_version);
+        let resource = resource(group, request.kind);
+        let own_namespace = object.descend(&["metadata", "namespace"]).is_some();
+        let namespaced = is_namespaced(group, request.kind).unwrap_or(own_namespace);
+        if !namespaced {
+            request.namespace = "";
+        }
+        let target = Target { group, version, resource: &resource, namespaced, request };
+        let mut errors: Vec<ReadError> = Vec::new();
+        for policy in &self.profile.policies {
+            if !policy.matches(&target, &self.namespaces) {
+                continue;
+            }
+            match policy.evaluate(&target) {
+                Ok(findings) => report.findings.extend(findings.into_iter().map(|finding| {
+                    let (nearest, whole) = object.nearest(&finding.path);
+                    let span = nearest.node.span;
+                    let shown = match nearest.key_span {
+                        Some(key) if !whole => Shown { span: key, absent: true },
+                        _ => Shown { span, absent: !whole },
+                    };
+                    Located {
+                        policy: policy.name.clone(),
+                        rule: finding.rule,
+                        level: finding.level,
+                        message: finding.message,
+                        path: finding.path,
+                        file: file.to_owned(),
+                        document,
+                        span,
+                        object: ObjectName {
+                            api_version: api_version.to_owned(),
+                            kind: request.kind.to_owned(),
+                            namespace: request.namespace.to_owned(),
+                            name: request.name.to_owned(),
+                        },
+                        fix: finding.fix,
+                        shown,
+                    }
+                })),
+                // Several policies may read the field that is broken: once is enough.
+                Err(EvaluationError::Object(error)) if errors.contains(&error) => {}
+                Err(EvaluationError::Object(error)) => {
+                    report.problems.push(unreadable(file, object, &error));
+                    errors.push(error);
+                }
+                Err(EvaluationError::Module(error)) => report.problems.push(Problem {
+                    file: file.to_owned(),
+                    span: object.span,
+                    message: format!("policy {}: {error}", policy.name),
+                    help: None,
+                }),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(file: &str, object: &Node<'_>, error: &ReadError) -> Problem {
+    let (nearest, _) = object.nearest(&error.path);
+    Problem { file: file.to_owned(), span: nearest.node.span, message: error.to_string(), help: None }
+}
+
+fn point(line: u32, column: u32) -> Span {
+    Span { line, column, end_line: line, end_column: column + 1 }
+}
+
+fn is_json(path: &FilePath) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+}
+
+fn format(input: &Input) -> Format {
+    match input.path() {
+        Some(path) if is_json(path) => Format::Json,
+        _ => Format::Detect,
+    }
+}
+
+/// The objects of a document: itself, or the items of a `List`, however deep.
+fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<&'n Node<'a>> {
+    fn collect<'n, 'a>(node: &'n Node<'a>, found: &mut Vec<&'n Node<'a>>) {
+        let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
+        match node.get("items").map(|items| &items.data) {
+            Some(Data::Array(items)) if kind.ends_with("List") && node.get("apiVersion").is_some() => {
+                items.iter().for_each(|item| collect(item, found));
+            }
+            _ => found.push(node),
+        }
+    }
+    let mut found = Vec::new();
+    collect(document, &mut found);
+    found
+}
+
+/// For a template of a Helm chart, how to render it.
+fn helm_template(input: &Input, text: &str) -> Option<String> {
+    if !text.contains("{{") {
+        return None;
+    }
+    let path = input.path()?;
+    let templates = path.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "templates"))?;
+    let chart = templates.parent()?;
+    let chart = if chart.as_os_str().is_empty() { FilePath::new(".") } else { chart };
+    chart.join("Chart.yaml").is_file().then(|| format!("helm template {} | gatehouse check -", chart.display()))
+}

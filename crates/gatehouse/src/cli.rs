@@ -1,0 +1,271 @@
+//! The command line.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+#[cfg(feature = "wasm")]
+use std::sync::OnceLock;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gatehouse_engine::Evaluator;
+#[cfg(feature = "wasm")]
+use gatehouse_engine::wasm::{Cache, ModuleError, Modules, TIMEOUT};
+use gatehouse_manifest::{Format, decode, read};
+use gatehouse_policy::Node;
+use gatehouse_policy::module::printable;
+
+use crate::check::{Checker, DEFAULT_NAMESPACE, KnownNamespaces, Summary};
+use crate::documentation;
+use crate::inputs::{Inputs, reason};
+use crate::profile::{Profile, ProfileError, Runner};
+use crate::report::{Json, Output, Pretty, Render};
+
+/// Checks Kubernetes manifests with the very policies that guard the cluster.
+#[derive(Debug, Parser)]
+#[command(name = "gatehouse", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check manifests: exit status 0 if nothing is denied, 1 if something is, 2 if something could not be checked
+    Check(Check),
+    /// List the policies and their rules
+    Policies,
+    /// Print the documentation of a rule, such as required-probes/liveness, or of a policy
+    Explain {
+        /// The rule or policy
+        rule: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Which policies judge, and by which settings: baseline, herald, or a file or folder of ClusterAdmissionPolicies
+    #[arg(long, value_name = "NAME|FILE|DIR", default_value = "baseline")]
+    profile: String,
+    /// How Gatehouse's policies are run: linked in, or as the modules that a cluster loads
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
+    /// The folder with Gatehouse's modules, for --engine wasm
+    #[arg(long, value_name = "DIR", env = "GATEHOUSE_MODULES")]
+    modules: Option<PathBuf>,
+    /// Judge by this Kubewarden module alone, Gatehouse's or not
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "profile")]
+    policy: Option<PathBuf>,
+    /// The settings of --policy, as YAML or JSON
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    settings: Option<PathBuf>,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    output_format: OutputFormat,
+    /// The namespace of objects that name none
+    #[arg(long, short, default_value = DEFAULT_NAMESPACE)]
+    namespace: String,
+    /// Name what is passed over, such as documents that are no Kubernetes objects
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// Linked in: fastest
+    #[default]
+    Native,
+    /// As WebAssembly in the waPC host that Kubewarden uses
+    Wasm,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum OutputFormat {
+    /// For people: the line, what is wrong there, how to mend it
+    #[default]
+    Pretty,
+    /// One array of findings
+    Json,
+}
+
+/// Nothing at deny level.
+const CLEAN: u8 = 0;
+/// Findings at deny level.
+const DENIED: u8 = 1;
+/// Something could not be checked.
+const FAILED: u8 = 2;
+
+/// Runs the command.
+#[must_use]
+pub fn run(cli: &Cli) -> ExitCode {
+    let status = match &cli.command {
+        Command::Check(check) => check.run(),
+        Command::Policies => print(&documentation::policies()),
+        Command::Explain { rule } => match documentation::explain(rule) {
+            Ok(page) => print(&page),
+            Err(error) => fail(&error),
+        },
+    };
+    ExitCode::from(status)
+}
+
+fn print(text: &str) -> u8 {
+    // Whoever closes the pipe has seen enough.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    CLEAN
+}
+
+fn fail(error: &dyn fmt::Display) -> u8 {
+    let _ = writeln!(anstream::stderr(), "error: {}", printable(&error.to_string()));
+    FAILED
+}
+
+impl Check {
+    fn run(&self) -> u8 {
+        let profile = match self.load() {
+            Ok(profile) => profile,
+            Err(errors) => return errors.iter().map(|error| fail(error)).max().unwrap_or(FAILED),
+        };
+        let inputs = Inputs::search(&self.paths);
+        let unreadable = inputs.errors.len();
+        for (path, reason) in &inputs.errors {
+            fail(&format!("{}: {reason}", path.display()));
+        }
+        for folder in &inputs.empty {
+            let name = printable(&folder.display().to_string());
+            let _ = writeln!(anstream::stderr(), "note: {name}: there are no manifests (.yaml, .yml, .json) in this folder");
+        }
+        let namespaces = if profile.policies.iter().any(crate::profile::ProfilePolicy::needs_namespaces) {
+            KnownNamespaces::among(&inputs.inputs)
+        } else {
+            KnownNamespaces::default()
+        };
+        let checker = Checker { profile: &profile, namespace: &self.namespace, namespaces };
+        let checked = match self.output_format {
+            OutputFormat::Pretty => self.print(&checker, &inputs, &Pretty),
+            OutputFormat::Json => self.print(&checker, &inputs, &Json),
+        };
+        match checked {
+            Ok(summary) if summary.problems > 0 || unreadable > 0 => FAILED,
+            Ok(summary) if summary.denied > 0 => DENIED,
+            Ok(_) => CLEAN,
+            Err(error) => fail(&format!("the report cannot be written: {error}")),
+        }
+    }
+
+    fn print(&self, checker: &Checker<'_>, inputs: &Inputs, render: &impl Render) -> std::io::Result<Summary> {
+        let mut out = std::io::BufWriter::new(anstream::stdout());
+        let mut err = anstream::stderr();
+        let mut output = Output::new(&mut out, &mut err, render, self.verbose);
+        let summary = checker.run(&inputs.inputs, render, &mut output)?;
+        output.finish(&summary)?;
+        Ok(summary)
+    }
+
+    fn load(&self) -> Result<Profile, Vec<ProfileError>> {
+        let runner = Engines {
+            engine: self.engine,
+            modules: self.modules.clone(),
+            #[cfg(feature = "wasm")]
+            compiler: OnceLock::new(),
+        };
+        let Some(module) = &self.policy else { return Profile::load(&self.profile, &runner) };
+        let name = module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let failed = |profile: &Path, reason: String| vec![ProfileError { profile: profile.display().to_string(), reason }];
+        let empty = Node::empty();
+        let loaded = match &self.settings {
+            None => runner.file(module, &empty),
+            Some(file) => {
+                let bytes = std::fs::read(file).map_err(|error| failed(file, reason(&error)))?;
+                let text = decode(&bytes).map_err(|error| failed(file, error.to_string()))?;
+                match read(&text, Format::Detect).next() {
+                    Some(Err(error)) => return Err(failed(file, error.to_string())),
+                    Some(Ok(document)) => runner.file(module, &document.node),
+                    None => runner.file(module, &empty),
+                }
+            }
+        };
+        loaded.map(|evaluator| Profile::of(name, evaluator)).map_err(|reason| failed(module, reason))
+    }
+}
+
+/// Runs each policy as the command line says.
+struct Engines {
+    engine: Engine,
+    modules: Option<PathBuf>,
+    /// Started with the first module: most checks need none.
+    #[cfg(feature = "wasm")]
+    compiler: OnceLock<Result<Modules, ModuleError>>,
+}
+
+/// The repository path under which Gatehouse's modules are published, whatever the registry.
+const PUBLISHED: &str = "/gatehouse/policies/";
+
+impl Runner for Engines {
+    fn evaluator(&self, module: &str, folder: Option<&Path>, settings: &Node<'_>) -> Result<Evaluator, String> {
+        if is_wasm(Path::new(module)) && !module.contains("://") || module.starts_with("file://") {
+            let path = Path::new(module.strip_prefix("file://").unwrap_or(module));
+            return self.file(&folder.unwrap_or(Path::new("")).join(path), settings);
+        }
+        let name = policy_name(module);
+        match (gatehouse_engine::policy(name), self.engine) {
+            (None, _) => Err(format!(
+                "{module} is neither a policy of Gatehouse nor a .wasm file; download other modules (kwctl pull) and name the file"
+            )),
+            (Some(policy), Engine::Native) => Evaluator::native(policy, settings).map_err(|error| error.to_string()),
+            (Some(policy), Engine::Wasm) => self.file(&self.module(policy.name)?, settings),
+        }
+    }
+}
+
+/// The name of the policy that a `module` refers to: `registry://ghcr.io/gatehouse/policies/run-as-nonroot:v0.1.0`, or
+/// just `run-as-nonroot`.
+fn policy_name(module: &str) -> &str {
+    match module.split_once(PUBLISHED) {
+        Some((_, name)) => name.split([':', '@']).next().unwrap_or(name),
+        None => module,
+    }
+}
+
+fn is_wasm(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wasm"))
+}
+
+impl Engines {
+    /// Gatehouse's own module of that name: in the folder that was named, beside the installed program, or where `make
+    /// modules` leaves it.
+    fn module(&self, name: &str) -> Result<PathBuf, String> {
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.parent()?.to_owned()));
+        let folders: Vec<PathBuf> = match &self.modules {
+            Some(folder) => vec![folder.clone()],
+            None => beside
+                .iter()
+                .flat_map(|prefix| [prefix.join("share/gatehouse/modules"), prefix.join("modules")])
+                .chain([PathBuf::from("target/modules")])
+                .collect(),
+        };
+        let file = format!("{name}.wasm");
+        folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file()).ok_or_else(|| {
+            let searched: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            format!("{file} is in none of {}; build it with `make modules`, or name its folder with --modules", searched.join(", "))
+        })
+    }
+
+    #[cfg(feature = "wasm")]
+    fn file(&self, path: &Path, settings: &Node<'_>) -> Result<Evaluator, String> {
+        let bytes = std::fs::read(path).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
+        let modules = self.compiler.get_or_init(|| Modules::new(&Cache::User, TIMEOUT)).as_ref();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let module = modules.map_err(ToString::to_string)?.load(&name, &bytes).map_err(|error| error.to_string())?;
+        module.configure(settings).map(Evaluator::module).map_err(|error| error.to_string())
+    }
+
+    #[cfg(not(feature = "wasm"))]
+    #[allow(clippy::unused_self)]
+    fn file(&self, path: &Path, _: &Node<'_>) -> Result<Evaluator, String> {
+        Err(format!("{}: this gatehouse was built without the WebAssembly engine", path.display()))
+    }
+}

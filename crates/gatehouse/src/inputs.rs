@@ -1,0 +1,125 @@
+//! Which files are checked.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use ignore::WalkBuilder;
+
+/// The name that standard input has in reports.
+pub const STDIN: &str = "<stdin>";
+
+/// Something to check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input, given as `-`.
+    Stdin,
+    /// A file that was named.
+    File(PathBuf),
+    /// A file found in a folder that was named.
+    Found(PathBuf),
+}
+
+impl Input {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stdin => STDIN.to_owned(),
+            Self::File(path) | Self::Found(path) => path.display().to_string(),
+        }
+    }
+
+    /// The file, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) | Self::Found(path) => Some(path),
+        }
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        match self.path() {
+            Some(path) => fs::read(path),
+            None => {
+                let mut bytes = Vec::new();
+                io::stdin().lock().read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// What was named on the command line, searched.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// What to check: as named, folders in the order of their files' names; nothing twice.
+    pub inputs: Vec<Input>,
+    /// Folders that hold no manifests.
+    pub empty: Vec<PathBuf>,
+    /// What cannot be read, and why.
+    pub errors: Vec<(PathBuf, String)>,
+}
+
+impl Inputs {
+    /// Searches files, folders (recursively, without what `.gitignore` excludes) and `-`.
+    #[must_use]
+    pub fn search(paths: &[PathBuf]) -> Self {
+        let mut found = Self::default();
+        for path in paths {
+            if path.as_os_str() == "-" {
+                found.inputs.push(Input::Stdin);
+                continue;
+            }
+            match fs::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => found.search_folder(path),
+                Ok(_) => found.inputs.push(Input::File(path.clone())),
+                Err(error) => found.errors.push((path.clone(), reason(&error))),
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        found.inputs.retain(|input| seen.insert(input.path().map(Path::to_owned)));
+        found
+    }
+
+    fn search_folder(&mut self, folder: &Path) {
+        let mut files = Vec::new();
+        for entry in WalkBuilder::new(folder).require_git(false).build() {
+            match entry {
+                Ok(entry) if entry.file_type().is_some_and(|kind| !kind.is_dir()) && is_manifest(entry.path()) => {
+                    files.push(entry.into_path());
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let reason = error.io_error().map_or_else(|| error.to_string(), reason);
+                    self.errors.push((folder.to_owned(), reason));
+                }
+            }
+        }
+        if files.is_empty() {
+            self.empty.push(folder.to_owned());
+        }
+        files.sort();
+        self.inputs.extend(files.into_iter().map(Input::Found));
+    }
+}
+
+/// Whether a file in a folder may hold manifests, by its name.
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|kind| extension.eq_ignore_ascii_case(kind)))
+}
+
+/// What the system says of a file, in our words where it is common.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "it may not be read (permission denied)".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    }
+}

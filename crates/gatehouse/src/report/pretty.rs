@@ -1,0 +1,162 @@
+//! Findings for people: the line, what is wrong there, and how to mend it.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
+use gatehouse_policy::module::printable;
+use gatehouse_policy::node::Span;
+use gatehouse_policy::{Fix, Level, PatchOperation};
+use serde_json::Value;
+
+use super::{Frame, Render};
+use crate::check::{FileReport, Located, Problem};
+
+/// Lines of source with the finding beneath, coloured; the stream that they are written to takes the colour out where
+/// nobody sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pretty;
+
+impl Render for Pretty {
+    fn findings(&self, report: &FileReport, text: &str) -> String {
+        let lines = Lines::new(text);
+        report.findings.iter().map(|finding| render(finding, &lines) + "\n\n").collect()
+    }
+
+    fn frame(&self) -> Frame {
+        Frame::default()
+    }
+}
+
+fn render(finding: &Located, lines: &Lines<'_>) -> String {
+    let title = match finding.level {
+        Level::Deny => Title::ERROR.with_name("deny"),
+        Level::Warn => Title::WARNING.with_name("warn"),
+    };
+    let title = title.primary_title(printable(&finding.message)).id(finding.rule.clone());
+    let label = if finding.shown.absent { format!("lacks {}", missing(finding)) } else { String::new() };
+    let mut group = title.elements(lines.snippet(&finding.file, finding.shown.span, &label));
+    let object = &finding.object;
+    let place = format!("{} {}: {}", object.kind, object.name, finding.path);
+    group = group.element(Title::NOTE.with_name("in").message(printable(&place)));
+    if let Some(fix) = &finding.fix {
+        group = group.element(Title::HELP.message(printable(&help(fix))));
+    }
+    Renderer::styled().render(&[group])
+}
+
+/// The part of a finding's path that is not there, for the label under the part that is.
+fn missing(finding: &Located) -> String {
+    let path = finding.path.to_string();
+    path.rsplit_once('.').map_or(path.clone(), |(_, last)| last.to_owned())
+}
+
+/// A fix in words: what to write where.
+fn help(fix: &Fix) -> String {
+    let safety = if fix.safe { "" } else { " (changes what runs)" };
+    let steps: Vec<String> = fix.patch.iter().map(step).collect();
+    format!("{}{safety}", steps.join(", and "))
+}
+
+fn step(operation: &PatchOperation) -> String {
+    match operation {
+        PatchOperation::Add { path, value } => format!("add {}", assignment(path, value)),
+        PatchOperation::Replace { path, value } => format!("set {}", assignment(path, value)),
+        PatchOperation::Remove { path } => format!("remove {}", last(path)),
+    }
+}
+
+/// `securityContext: {runAsNonRoot: true}`: the last name of a pointer and its value, in YAML's flow style.
+fn assignment(pointer: &str, value: &Value) -> String {
+    format!("{}: {}", last(pointer), flow(value))
+}
+
+fn last(pointer: &str) -> String {
+    pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~")
+}
+
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let members: Vec<String> = members.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        // Letters alone need no quotes; whatever might be read as something else keeps JSON's.
+        Value::String(text) if !text.is_empty() && text.chars().all(char::is_alphabetic) && !is_word(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether YAML reads a word as something other than a string.
+fn is_word(text: &str) -> bool {
+    ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Something that could not be checked, with its line where there is one.
+#[must_use]
+pub fn problem(problem: &Problem, text: &str) -> String {
+    let lines = Lines::new(text);
+    let mut group = Title::ERROR
+        .primary_title(printable(&problem.message))
+        .elements(lines.snippet(&problem.file, problem.span, ""));
+    if let Some(help) = &problem.help {
+        group = group.element(Title::HELP.message(printable(help)));
+    }
+    Renderer::styled().render(&[group]) + "\n\n"
+}
+
+/// The lines of a file.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+/// The longest line that is shown whole, in bytes: a minified file is one line of megabytes.
+const LONGEST_LINE: usize = 4096;
+
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
+    }
+
+    /// The line with a number that counts from 1, without its end.
+    fn line(&self, number: u32) -> Option<&'t str> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let start = *self.starts.get(index)?;
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
+    }
+
+    /// The first line of a span, underlined, or only the name of the file where there is nothing to show.
+    fn snippet<'s>(&self, file: &str, span: Span, label: &str) -> Vec<annotate_snippets::Element<'s>>
+    where
+        't: 's,
+    {
+        let file = printable(file);
+        let Some(line) = self.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty()) else {
+            let origin = Origin::path(file);
+            let line = usize::try_from(span.line).unwrap_or(0);
+            return vec![if line > 0 { origin.line(line).into() } else { origin.into() }];
+        };
+        let range = columns(line, span);
+        let mut annotation = AnnotationKind::Primary.span(range);
+        if !label.is_empty() {
+            annotation = annotation.label(printable(label));
+        }
+        let start = usize::try_from(span.line).unwrap_or(1);
+        vec![Snippet::source(line).path(file).line_start(start).annotation(annotation).into()]
+    }
+}
+
+/// The bytes of a line that a span covers: to the line's end where the span goes on below it.
+fn columns(line: &str, span: Span) -> Range<usize> {
+    let byte = |column: u32| {
+        let column = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
+    };
+    let start = byte(span.column);
+    let end = if span.end_line > span.line { line.len() } else { byte(span.end_column) };
+    let end = end.max(start);
+    start..if end == start { (start + 1).min(line.len()).max(start) } else { end }
+}

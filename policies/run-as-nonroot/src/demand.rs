@@ -1,0 +1,81 @@
+//! What a field of a security context must be.
+
+use gatehouse_policy::{Edit, Path, Report, Rule};
+use serde_json::Value;
+
+use crate::ids::Ids;
+use crate::view::{Container, Pod, SecurityContext, may_change_pod};
+
+/// What one field must be, in the security context of a pod or of a container.
+pub struct Demand<'d> {
+    pub rule: &'d Rule,
+    pub field: &'d [&'static str],
+    /// The field; null where it is absent.
+    pub value: fn(&SecurityContext<'_>) -> Value,
+    /// Whether the field may have this value.
+    pub allows: Box<dyn Fn(&Value) -> bool + 'd>,
+    /// The same in words.
+    pub expected: String,
+    /// The value that would do; null where there is no telling which of several.
+    pub mend: Value,
+}
+
+impl<'d> Demand<'d> {
+    /// That an id, or each of a list, is one of the team's; where the team has no list, that it is not 0.
+    pub fn id(
+        rule: &'d Rule,
+        field: &'d [&'static str],
+        value: fn(&SecurityContext<'_>) -> Value,
+        team: Option<&'d Ids>,
+    ) -> Self {
+        let allows = move |value: &Value| {
+            let is_allowed = |id: &Value| id.as_i64().is_some_and(|id| team.map_or(id != 0, |team| team.contains(id)));
+            match value {
+                Value::Null => team.is_none(),
+                Value::Array(ids) if ids.is_empty() => team.is_none(),
+                Value::Array(ids) => ids.iter().all(is_allowed),
+                id => is_allowed(id),
+            }
+        };
+        let expected = team.map_or_else(|| "any but 0".to_owned(), ToString::to_string);
+        Self { rule, field, value, allows: Box::new(allows), expected, mend: team.and_then(Ids::only).into() }
+    }
+
+    /// Judges a field that a container takes from its pod unless it has its own: each container that has its own, and
+    /// then the pod for all that have not. Where the pod must not be changed, each container is judged by itself.
+    pub fn judge_containers(&self, pod: &Pod<'_>, containers: &[&Container<'_>], report: &mut Report<'_>) {
+        let inherited = (self.value)(&pod.security_context);
+        let may_inherit = may_change_pod(pod);
+        let mut heirs = Vec::new();
+        for container in containers {
+            let own = (self.value)(&container.security_context);
+            if own.is_null() && may_inherit {
+                heirs.push(container.to_string());
+            } else {
+                let effective = if own.is_null() { &inherited } else { &own };
+                self.judge(effective, container.at(&["securityContext"]), &container.to_string(), report);
+            }
+        }
+        if !heirs.is_empty() {
+            self.judge_pod(pod, &heirs.join(", "), report);
+        }
+    }
+
+    /// Judges the pod's own value, of which `whose` tells whom it concerns.
+    pub fn judge_pod(&self, pod: &Pod<'_>, whose: &str, report: &mut Report<'_>) {
+        self.judge(&(self.value)(&pod.security_context), pod.at(&["securityContext"]), whose, report);
+    }
+
+    fn judge(&self, value: &Value, security_context: Path, whose: &str, report: &mut Report<'_>) {
+        if (self.allows)(value) {
+            return;
+        }
+        let path = security_context.join(Path::of(self.field));
+        let found = if value.is_null() { "not set".to_owned() } else { value.to_string() };
+        let message = format!("{whose}: {} is {found}, expected {}", self.field.join("."), self.expected);
+        let added = report.add(self.rule, path.clone(), message);
+        if !self.mend.is_null() {
+            added.unsafe_fix([Edit::set(path, self.mend.clone())]);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What ingress-nginx makes of an Ingress
+//! (<https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/>).
+
+use gatehouse_policy::{Edit, Path, Report};
+
+use crate::annotations::{self, PREFIX};
+use crate::ingress::{HttpPath, Ingress, annotation_path};
+use crate::{HTTPS_REDIRECT, PATH_TYPE, RATE_LIMIT, SNIPPET, TlsIngress, UNKNOWN_ANNOTATION};
+
+pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
+    judge_names(ingress, report);
+    if !ingress.may_be_nginx(settings) {
+        return;
+    }
+    // "All the other non-canary annotations will be ignored (inherited from the corresponding main ingress)".
+    if !is_true(ingress, "canary") {
+        judge_redirect(ingress, settings, report);
+        judge_rate_limit(ingress, settings, report);
+    }
+    judge_paths(ingress, report);
+}
+
+/// The value of an annotation of ingress-nginx.
+fn value<'r>(ingress: &Ingress<'r>, name: &str) -> Option<&'r str> {
+    ingress.annotation(&[PREFIX, name].concat())
+}
+
+/// A boolean as the controller reads it: by Go's `strconv.ParseBool` (<https://pkg.go.dev/strconv#ParseBool>), and what
+/// that refuses is as good as absent (`internal/ingress/annotations/rewrite/main.go`).
+fn boolean(ingress: &Ingress<'_>, name: &str) -> Option<bool> {
+    match value(ingress, name)? {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_true(ingress: &Ingress<'_>, name: &str) -> bool {
+    boolean(ingress, name) == Some(true)
+}
+
+/// The further hosts that the Ingress serves; one that starts with `~` is a regular expression.
+pub fn aliases<'r>(ingress: &Ingress<'r>) -> impl Iterator<Item = &'r str> {
+    let list = value(ingress, "server-alias").unwrap_or_default();
+    list.split(',').map(str::trim).filter(|alias| !alias.is_empty())
+}
+
+/// Whether the host with `www.` before it, or without, is one of those that are asked for, and redirects to the host.
+pub fn redirects_www(ingress: &Ingress<'_>, host: &str, is_asked: &impl Fn(&str) -> bool) -> bool {
+    is_true(ingress, "from-to-www-redirect")
+        && host.strip_prefix("www.").map_or_else(|| is_asked(&format!("www.{host}")), is_asked)
+}
+
+fn judge_names(ingress: &Ingress<'_>, report: &mut Report<'_>) {
+    for name in ingress.nginx_annotations() {
+        let path = annotation_path(&[PREFIX, name].concat());
+        // The controller goes by the ending alone too (`CheckIngress` in `internal/ingress/controller/controller.go`).
+        if name.ends_with("-snippet") {
+            let message = format!("{name} writes into nginx's own configuration (CVE-2021-25742), expected it gone");
+            report.add(&SNIPPET, path, message);
+        } else if !annotations::is_known(name) {
+            let meant = annotations::meant_by(name);
+            let hint = if meant.is_empty() { String::new() } else { format!("; did you mean {}?", meant.join(", ")) };
+            let message = format!("ingress-nginx has no annotation {name:?}, it does nothing{hint}");
+            report.add(&UNKNOWN_ANNOTATION, path, message);
+        }
+    }
+}
+
+fn judge_redirect(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
+    const NAME: &str = "ssl-redirect";
+    let has_tls = !ingress.spec.tls.is_empty();
+    let redirect = boolean(ingress, NAME);
+    let what = match redirect {
+        // It redirects with TLS or without (`redirect_to_https` in `rootfs/etc/nginx/lua/lua_ingress.lua`).
+        _ if is_true(ingress, "force-ssl-redirect") => return,
+        Some(false) => "is switched off",
+        Some(true) if has_tls => return,
+        _ if !settings.explicit_redirect => return,
+        Some(true) => "does nothing without spec.tls",
+        None => "is not switched on",
+    };
+    let path = annotation_path(&[PREFIX, NAME].concat());
+    let message = format!("the redirect to HTTPS {what}, expected {PREFIX}{NAME}: \"true\"");
+    let added = report.add(&HTTPS_REDIRECT, path.clone(), message);
+    if has_tls {
+        let edit = [Edit::set(path, "true")];
+        if redirect.is_none() { added.safe_fix(edit) } else { added.unsafe_fix(edit) }
+    }
+}
+
+fn judge_rate_limit(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
+    const NAMES: [&str; 3] = ["limit-rps", "limit-rpm", "limit-connections"];
+    // Go's Atoi, as the controller uses it, takes what Rust's parse takes; only above 0 does the controller limit
+    // (`buildRateLimit` in `internal/ingress/controller/template/template.go`).
+    let limits =
+        |name: &&str| value(ingress, name).and_then(|value| value.parse::<i64>().ok()).is_some_and(|limit| limit > 0);
+    if settings.rate_limit && !NAMES.iter().any(limits) {
+        let [rps, rpm, connections] = NAMES;
+        let message = format!("no client is held back: expected {PREFIX}{rps}, {rpm} or {connections} above 0");
+        report.add(&RATE_LIMIT, Path::of(&["metadata", "annotations"]), message);
+    }
+}
+
+fn judge_paths(ingress: &Ingress<'_>, report: &mut Report<'_>) {
+    for (index, rule) in ingress.spec.rules.iter().enumerate() {
+        for (position, HttpPath { path, path_type }) in rule.http.paths.iter().enumerate() {
+            if *path_type == "ImplementationSpecific" || is_plain(path) {
+                continue;
+            }
+            let at = Path::of(&["spec", "rules"]).index(index).key("http").key("paths").index(position).key("pathType");
+            let message = format!(
+                "path {path:?}: ingress-nginx refuses it as {path_type:?}, since it is not made of letters, digits, '.', \
+                 '_', '-' and '/' alone, expected ImplementationSpecific"
+            );
+            let added = report.add(&PATH_TYPE, at.clone(), message);
+            let edit = [Edit::set(at, "ImplementationSpecific")];
+            if *path_type == "Exact" { added.unsafe_fix(edit) } else { added.safe_fix(edit) }
+        }
+    }
+}
+
+/// Whether a path passes the controller's strict validation, which lets an absent one be (`ValidatePathType` in
+/// `internal/ingress/inspector`).
+fn is_plain(path: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    path.is_empty() || (path.starts_with('/') && path.bytes().all(is_allowed))
+}

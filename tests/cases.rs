@@ -1,0 +1,65 @@
+//! Runs the cases beside each policy, and on each of them the laws that hold for every policy.
+
+use gatehouse_policy::{Finding, Node, Policy};
+use gatehouse_tests::{Case, all_cases, apply, compare, fix_all, review};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+
+fn main() {
+    let trials = all_cases().into_iter().map(|(policy, file, case)| {
+        Trial::test(format!("{}/{file}: {}", policy.name, case.name), move || {
+            judge(policy, &case).map_err(Failed::from)
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+fn judge(policy: &Policy, case: &Case) -> Result<(), String> {
+    let settings = case.settings();
+    if let Some(invalid) = &case.invalid {
+        let text = settings.to_string();
+        let node = Node::from_json(text.as_bytes()).map_err(|error| error.to_string())?;
+        let error = policy.configure(&node).err().ok_or("the settings are accepted")?;
+        return invalid.compare(&error);
+    }
+    let request = case.request().ok_or("the case has neither object nor request nor invalid settings")?;
+    let found = review(policy, &settings, &request);
+    if let Some(expected) = &case.error {
+        let error = found.err().ok_or("the object is read")?;
+        return expected.compare(&error);
+    }
+    let found = found.map_err(|error| format!("the object cannot be read: {error}"))?;
+    let expected = case.findings.as_ref().ok_or("the case says neither findings nor error")?;
+    compare(policy, expected, &found)?;
+    fixes_hold(policy, &settings, &request, &found)?;
+    if let Some(expected) = &case.fixed {
+        let fixed = &fix_all(policy, &settings, request)?["object"];
+        if fixed != expected {
+            return Err(format!("expected the object to become\n{expected}\nit became\n{fixed}"));
+        }
+    }
+    Ok(())
+}
+
+/// A fix removes its finding, brings no new one, and applied twice changes nothing more. All together, they leave no
+/// finding that has a fix.
+fn fixes_hold(policy: &Policy, settings: &Value, request: &Value, found: &[Finding]) -> Result<(), String> {
+    let key = |finding: &Finding| (finding.rule.clone(), finding.path.clone());
+    for finding in found.iter().filter(|finding| finding.fix.is_some()) {
+        let mut fixed = request.clone();
+        apply(finding, &mut fixed)?;
+        let left = review(policy, settings, &fixed).map_err(|error| error.to_string())?;
+        if left.iter().any(|left| key(left) == key(finding)) {
+            return Err(format!("the fix leaves its finding: {}", json!(finding)));
+        }
+        if let Some(new) = left.iter().find(|left| found.iter().all(|old| key(old) != key(left))) {
+            return Err(format!("the fix of {} brings {}", json!(finding), json!(new)));
+        }
+        let once = fixed.clone();
+        // A patch that removes a field cannot be applied again: there is nothing left to remove.
+        if apply(finding, &mut fixed).is_ok() && fixed != once {
+            return Err(format!("applied twice, the fix changes more: {}", json!(finding)));
+        }
+    }
+    fix_all(policy, settings, request.clone()).map(drop)
+}

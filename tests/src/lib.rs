@@ -1,0 +1,306 @@
+//! The cases of the policies: what is judged, and what must be said of it, as data beside each policy.
+
+use std::fs;
+use std::path::{Path as FilePath, PathBuf};
+
+use gatehouse_engine::POLICIES;
+use gatehouse_policy::{Finding, Level, Node, Policy, ReadError, Request};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A file of cases.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    /// The settings of cases that have none of their own.
+    #[serde(default)]
+    settings: Value,
+    /// Holds YAML anchors.
+    #[serde(default, rename = "templates")]
+    _templates: Value,
+    cases: Vec<Case>,
+}
+
+/// One case: an object or a request, and exactly what the policy says of it; or settings that are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows.
+    pub name: String,
+    /// The policy's settings.
+    #[serde(default)]
+    pub settings: Option<Value>,
+    object: Option<Value>,
+    request: Option<Value>,
+    /// What is found, in any order.
+    pub findings: Option<Vec<Expected>>,
+    /// The object once all fixes are applied.
+    pub fixed: Option<Value>,
+    /// Why the object cannot be read.
+    pub error: Option<ExpectedError>,
+    /// Why the settings are refused.
+    pub invalid: Option<ExpectedError>,
+}
+
+/// A finding as a case expects it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    rule: String,
+    level: Level,
+    path: String,
+    /// Part of the message.
+    #[serde(default)]
+    message: String,
+    fix: Option<Safety>,
+    patch: Option<Value>,
+}
+
+/// Whether a fix is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Safety {
+    Safe,
+    Unsafe,
+}
+
+/// An error as a case expects it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedError {
+    path: String,
+    /// Part of the reason.
+    reason: String,
+}
+
+impl ExpectedError {
+    /// Compares.
+    ///
+    /// # Errors
+    /// The difference.
+    pub fn compare(&self, error: &ReadError) -> Result<(), String> {
+        if error.path.to_string() == self.path && error.reason.contains(&self.reason) {
+            return Ok(());
+        }
+        Err(format!("expected the error {}: …{}…\nfound {error}", self.path, self.reason))
+    }
+}
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    FilePath::new(env!("CARGO_MANIFEST_DIR")).parent().map(FilePath::to_owned).unwrap_or_default()
+}
+
+/// Every case of every policy, with the file that holds it.
+///
+/// # Panics
+/// Where a file of cases cannot be read: that is a failed test.
+#[must_use]
+pub fn all_cases() -> Vec<(&'static Policy, String, Case)> {
+    let mut found = Vec::new();
+    for policy in POLICIES {
+        let folder = root().join("policies").join(policy.name).join("tests");
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let mut files: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        files.sort();
+        for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "yaml")) {
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            for case in read_cases(file) {
+                found.push((*policy, stem.clone(), case));
+            }
+        }
+    }
+    found
+}
+
+fn read_cases(file: &FilePath) -> Vec<Case> {
+    let broken = |error: &dyn std::fmt::Display| -> ! { panic!("{}: {error}", file.display()) };
+    let text = fs::read_to_string(file).unwrap_or_else(|error| broken(&error));
+    let mut document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap_or_else(|error| broken(&error));
+    document.apply_merge().unwrap_or_else(|error| broken(&error));
+    let file: CaseFile = serde_yaml_ng::from_value(document).unwrap_or_else(|error| broken(&error));
+    let defaults = file.settings;
+    let with_defaults = |mut case: Case| {
+        case.settings.get_or_insert_with(|| defaults.clone());
+        case
+    };
+    file.cases.into_iter().map(with_defaults).collect()
+}
+
+impl Case {
+    /// The policy's settings as JSON.
+    #[must_use]
+    pub fn settings(&self) -> Value {
+        self.settings.clone().unwrap_or_default()
+    }
+
+    /// The AdmissionRequest that the case judges: its own, or the CREATE of its object. `None` for a case of settings.
+    #[must_use]
+    pub fn request(&self) -> Option<Value> {
+        if let Some(request) = &self.request {
+            return Some(request.clone());
+        }
+        self.object.as_ref().map(create)
+    }
+}
+
+/// The request that creates an object.
+#[must_use]
+pub fn create(object: &Value) -> Value {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let api_version = text(&object["apiVersion"]);
+    let (group, version) = gatehouse_policy::split_api_version(&api_version);
+    json!({
+        "uid": "", "operation": "CREATE", "object": object,
+        "kind": {"group": group, "version": version, "kind": text(&object["kind"])},
+        "name": text(&object["metadata"]["name"]), "namespace": text(&object["metadata"]["namespace"]),
+    })
+}
+
+/// What a policy says of a request natively: its findings, or why it cannot be judged.
+///
+/// # Errors
+/// As [`gatehouse_policy::Configured::review`].
+///
+/// # Panics
+/// Where the settings are refused or the request is no AdmissionRequest: a case that means that says so.
+pub fn review(policy: &Policy, settings: &Value, request: &Value) -> Result<Vec<Finding>, ReadError> {
+    let (settings, request) = (settings.to_string(), request.to_string());
+    let settings = Node::from_json(settings.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let request = Node::from_json(request.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let configured = policy.configure(&settings).unwrap_or_else(|error| panic!("the settings are refused: {error}"));
+    let request = Request::read(&request).map_err(|error| ReadError {
+        // Cases name the field within the object, wherever the request's reader stumbled over it.
+        path: gatehouse_policy::Path::root(),
+        reason: error.to_string(),
+    })?;
+    Ok(configured.review(&request)?.findings)
+}
+
+/// Compares what was found with what a case expects, in any order.
+///
+/// # Errors
+/// Every difference.
+pub fn compare(policy: &Policy, expected: &[Expected], found: &[Finding]) -> Result<(), String> {
+    let mut left: Vec<&Finding> = found.iter().collect();
+    let mut differences = String::new();
+    for expected in expected {
+        match left.iter().position(|finding| expected.matches(policy, finding)) {
+            Some(position) => drop(left.remove(position)),
+            None => differences.push_str(&format!("missing: {expected:?}\n")),
+        }
+    }
+    for finding in left {
+        differences.push_str(&format!("unexpected: {}\n", json!(finding)));
+    }
+    if differences.is_empty() { Ok(()) } else { Err(differences) }
+}
+
+impl Expected {
+    fn matches(&self, policy: &Policy, finding: &Finding) -> bool {
+        let safety = finding.fix.as_ref().map(|fix| if fix.safe { Safety::Safe } else { Safety::Unsafe });
+        let patch = || finding.fix.as_ref().map(|fix| json!(fix.patch));
+        let rule = finding.rule.strip_prefix(policy.name).and_then(|rule| rule.strip_prefix('/'));
+        rule == Some(self.rule.strip_prefix(policy.name).and_then(|r| r.strip_prefix('/')).unwrap_or(&self.rule))
+            && self.level == finding.level
+            && self.path == finding.path.to_string()
+            && finding.message.contains(&self.message)
+            && (self.fix == safety || (self.fix.is_none() && self.patch.is_some()))
+            && (self.patch.is_none() || self.patch == patch())
+    }
+}
+
+/// Applies a finding's fix to the request's object.
+///
+/// # Errors
+/// Where the patch does not apply: it must always.
+pub fn apply(finding: &Finding, request: &mut Value) -> Result<(), String> {
+    let Some(fix) = &finding.fix else { return Ok(()) };
+    let patch: json_patch::Patch = serde_json::from_value(json!(fix.patch)).map_err(|error| error.to_string())?;
+    json_patch::patch(&mut request["object"], &patch).map_err(|error| format!("{error}: {}", json!(fix)))
+}
+
+/// Applies fixes one after another, judging anew in between, until none is left.
+///
+/// # Errors
+/// Where a patch does not apply, or fixing does not come to an end.
+pub fn fix_all(policy: &Policy, settings: &Value, mut request: Value) -> Result<Value, String> {
+    for _ in 0..100 {
+        let findings = review(policy, settings, &request).map_err(|error| error.to_string())?;
+        match findings.iter().find(|finding| finding.fix.is_some()) {
+            Some(finding) => apply(finding, &mut request)?,
+            None => return Ok(request),
+        }
+    }
+    Err("after a hundred fixes there are still some".to_owned())
+}
+
+/// Every real admission review, with its file's name.
+///
+/// # Panics
+/// Where they cannot be read.
+#[must_use]
+pub fn reviews() -> Vec<(String, Value)> {
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let review = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), review)
+    };
+    files(&root().join("tests/data/reviews"), "json").into_iter().map(read).collect()
+}
+
+/// Every object of every example, with its file.
+///
+/// # Panics
+/// Where they cannot be read.
+#[must_use]
+pub fn manifests() -> Vec<(PathBuf, Value)> {
+    let mut found = Vec::new();
+    for path in files(&root().join("examples"), "yaml") {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let object = Value::deserialize(document).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            found.push((path.clone(), object));
+        }
+    }
+    found
+}
+
+/// The files of a folder, however deep, that have an extension, in the order of their names.
+///
+/// # Panics
+/// Where the folder cannot be read.
+#[must_use]
+pub fn files(folder: &FilePath, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|of| of == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The settings that a built-in profile gives a policy; none where it does not have it.
+///
+/// # Panics
+/// Where the profile cannot be read.
+#[must_use]
+pub fn profile_settings(profile: &str, policy: &str) -> Value {
+    let path = root().join("profiles").join(profile).with_extension("yaml");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    for document in serde_yaml_ng::Deserializer::from_str(&text) {
+        let manifest = Value::deserialize(document).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        if manifest["metadata"]["name"] == policy {
+            let settings = manifest["spec"]["settings"].clone();
+            return if settings.is_null() { json!({}) } else { settings };
+        }
+    }
+    json!({})
+}
