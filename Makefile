@@ -31,7 +31,7 @@ modules: toolchain ## build every policy as a Kubewarden module into target/modu
 	done
 
 test: modules ## pass every test: the policies' cases, natively and as modules, the checker, the documents
-	GATEHOUSE_MODULES=$(abspath $(MODULES)) $(CARGO) test --workspace
+	GATEHOUSE_MODULES=$(abspath $(MODULES)) $(CARGO) test --release --workspace
 
 lint: toolchain ## check formatting, and let clippy look
 	$(CARGO) fmt --all --check

@@ -7,7 +7,7 @@ use gatehouse_policy::node::Data;
 use jiter::{Jiter, JiterError, JiterErrorType, Peek};
 use serde_json::Number;
 
-use crate::mark::{Mark, error_at};
+use crate::mark::Mark;
 use crate::tree::{Builder, Kind};
 use crate::{Document, SyntaxError};
 
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
                     None => return builder.finish().ok_or_else(|| start.error("there is no value")),
                     Some(Kind::Array) if entered => self.jiter.known_array(),
                     Some(Kind::Array) => self.jiter.array_step(),
-                    Some(Kind::Object) => self.member(&mut builder, entered)?,
+                    Some(Kind::Object) => self.member(&mut builder, entered),
                 };
                 if let Some(next) = next.map_err(|error| self.error(&error))? {
                     break next;
@@ -94,18 +94,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The name of the next member, and then a look at its value.
-    fn member(
-        &mut self,
-        builder: &mut Builder<'a>,
-        first: bool,
-    ) -> Result<Result<Option<Peek>, JiterError>, SyntaxError> {
+    fn member(&mut self, builder: &mut Builder<'a>, first: bool) -> Result<Option<Peek>, JiterError> {
         let from = self.jiter.current_index();
-        let name = if first { self.jiter.known_object() } else { self.jiter.next_key() };
-        let decoded = match name {
-            Ok(Some(decoded)) => decoded,
-            Ok(None) => return Ok(Ok(None)),
-            Err(error) => return Ok(Err(error)),
-        };
+        let name = if first { self.jiter.known_object()? } else { self.jiter.next_key()? };
+        let Some(decoded) = name else { return Ok(None) };
         // Between the tokens there is only white space and a comma or brace.
         let start = from + self.text[from..].find('"').unwrap_or_default();
         let name = source(self.text, start, decoded);
@@ -113,16 +105,18 @@ impl<'a> Reader<'a> {
         let start = self.mark.advanced(self.text, start);
         self.mark = start.advanced(self.text, end);
         builder.key(name, start.to(self.mark));
-        Ok(self.jiter.peek().map(Some))
+        self.jiter.peek().map(Some)
     }
 
+    /// A number: an integer where 64 bits hold it, or else a float as Go has it.
     fn number(&mut self, peek: Peek, start: Mark) -> Result<Number, SyntaxError> {
         if let Err(error) = self.jiter.known_number_bytes(peek).map(drop) {
             return Err(self.error(&error));
         }
         let digits = &self.text[start.byte..self.jiter.current_index()];
-        serde_json::from_str(digits)
-            .map_err(|_| error_at(start.to(start), format!("the number {digits} is out of range")))
+        let integer = digits.parse().map(i64::into).or_else(|_| digits.parse().map(u64::into)).ok();
+        let number = integer.or_else(|| digits.parse().ok().and_then(Number::from_f64));
+        number.ok_or_else(|| start.error(format!("the number {digits} is out of range")))
     }
 
     /// Where the reader stands.

@@ -178,8 +178,8 @@ fn merge<'a>(members: &mut Vec<Member<'a>>, merges: Vec<(usize, Node<'a>)>) {
             _ => vec![node],
         };
         for source in sources.into_iter().rev() {
-            let Data::Object(merged) = source.data else { continue };
-            for member in merged {
+            let Data::Object(others) = source.data else { continue };
+            for member in others {
                 match places.get(&member.key) {
                     Some(place) if (above..own).contains(place) => {}
                     Some(place) => members[*place] = member,

@@ -1,14 +1,15 @@
-//! Reads YAML. saphyr-parser knows the grammar; here its events become trees with positions.
+//! Reads YAML. granit-parser knows the grammar; here its events become trees with positions.
 //!
-//! What saphyr says of positions is made better on the way: a quoted scalar ends at its quote (not after the comment
-//! behind it), a block scalar starts at its `|` or `>`, a list at its first `-`, a collection without brackets ends with
-//! its last part.
+//! What the parser says of positions is made better on the way: a block scalar stands from its `|` or `>` to its last
+//! character, a list from its first `-`, and a collection without brackets ends with its last part.
 
 use std::borrow::Cow;
 
 use gatehouse_policy::Node;
 use gatehouse_policy::node::Span;
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as Between, StrInput};
+use granit_parser::{
+    ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span as Between, StrInput, StructureStyle, options,
+};
 
 use crate::mark::{Mark, error_at};
 use crate::scalar::{Scalar, Tag};
@@ -21,17 +22,17 @@ const ALIASED_PARTS: usize = 1_000_000;
 /// Reads the documents of a text, one after another.
 pub(crate) struct Reader<'a> {
     text: &'a str,
-    /// Whether characters are bytes.
-    ascii: bool,
-    /// Reads from `origin` up to `limit`; `None` at the end.
+    /// Reads from `origin` on; `None` at the end.
     parser: Option<Parser<'a, StrInput<'a>>>,
     origin: Mark,
-    /// The next character that YAML forbids, or the end of the text.
-    limit: usize,
-    /// A place that is known in characters and in bytes from `origin` on.
-    known: (usize, usize),
     /// Where the last part that was read ends.
     cursor: Mark,
+    /// How many collections are open since the outermost with brackets.
+    flow: usize,
+    /// Where the last document that could be read ends.
+    boundary: Mark,
+    /// The next character that go-yaml takes for a line break and the parser does not.
+    odd_break: Option<usize>,
     /// The number of the next document.
     index: usize,
     /// What aliases have still left to add.
@@ -71,75 +72,52 @@ struct Anchors<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Reads a text from a place on, where the document with that number starts.
     pub fn new(text: &'a str, origin: Mark, index: usize) -> Self {
-        let mut reader = Self {
+        let options = options! {
+            block_scalar_eof_without_line_feed: true,
+            bom_inside_document_as_content: true,
+            emit_anchor_events: true,
+            emit_unresolved_aliases: true,
+        };
+        Self {
             text,
-            ascii: text.is_ascii(),
-            parser: None,
+            parser: Some(Parser::new_from_str_with_options(&text[origin.byte..], options)),
             origin,
-            limit: 0,
-            known: (0, 0),
             cursor: origin,
+            flow: 0,
+            boundary: origin,
+            odd_break: find_odd_break(text, origin.byte),
             index,
             aliased_parts: ALIASED_PARTS + text.len() / 16,
-        };
-        reader.start(origin);
-        reader
+        }
     }
 
     pub fn next(&mut self) -> Option<Result<Document<'a>, SyntaxError>> {
         let index = self.index;
         let read = loop {
             match self.parser.as_mut()?.next_event() {
-                Some(Ok((Event::DocumentStart(_), span))) => {
-                    self.cursor = self.mark(span.end);
+                Some(Ok((Event::DocumentStart(..), between))) => {
+                    self.cursor = self.mark(between.end);
+                    self.flow = 0;
                     break self.document();
                 }
-                Some(Ok((Event::StreamEnd, _))) | None => {
-                    self.parser = None;
-                    if self.limit == self.text.len() {
-                        return None;
-                    }
-                    break Err(self.cursor.error(""));
-                }
-                Some(Ok(_)) => {}
                 Some(Err(error)) => break Err(self.syntax_error(&error)),
+                Some(Ok((Event::StreamStart, _))) => {}
+                Some(Ok(_)) | None => {
+                    self.parser = None;
+                    match self.end_document(self.cursor.advanced(self.text, self.text.len())) {
+                        Ok(()) => return None,
+                        Err(error) => break Err(error),
+                    }
+                }
             }
         };
+        if read.is_err() && self.parser.as_mut().is_some_and(|parser| parser.proceed_next_document() != Ok(true)) {
+            self.parser = None;
+        }
         self.index += 1;
-        Some(read.map(|node| Document { node, index }).map_err(|error| self.recover(error)))
-    }
-
-    /// Reads from a place on.
-    fn start(&mut self, origin: Mark) {
-        if self.limit <= origin.byte {
-            let forbidden = find_forbidden(&self.text[origin.byte..]);
-            self.limit = forbidden.map_or(self.text.len(), |offset| origin.byte + offset);
-        }
-        self.origin = origin;
-        self.cursor = origin;
-        self.known = (0, 0);
-        self.parser = Some(Parser::new_from_str(&self.text[origin.byte..self.limit]));
-    }
-
-    /// After an error, goes to the next line that starts a document. A character that YAML forbids before that line is the
-    /// error that matters: the parser has not seen what comes after it.
-    fn recover(&mut self, error: SyntaxError) -> SyntaxError {
-        let next = next_document(self.text, self.cursor.byte).map(|byte| self.cursor.advanced(self.text, byte));
-        let limit = self.limit;
-        let forbidden = limit < self.text.len() && next.is_none_or(|next| next.byte > limit);
-        let place = self.cursor;
-        match next {
-            Some(next) => self.start(next),
-            None => self.parser = None,
-        }
-        if !forbidden {
-            return error;
-        }
-        let character = self.text[limit..].chars().next().unwrap_or_default();
-        place
-            .advanced(self.text, limit)
-            .error(format!("the character {} is not allowed in YAML", character.escape_default()))
+        Some(read.map(|node| Document { node, index }))
     }
 
     /// A document whose start has been read.
@@ -186,142 +164,110 @@ impl<'a> Reader<'a> {
         let Some((event, between)) = event.map_err(|error| self.syntax_error(&error))? else { return Ok(None) };
         let (part, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let (text, span) = self.scalar(text, style, between, anchor > 0 || tag.is_some());
-                let plain = style == ScalarStyle::Plain;
+                if self.flow > 0 {
+                    self.check_flow(style, between)?;
+                }
+                let (text, span) = self.scalar(text, style, between);
                 let tag = match tag {
-                    Some(tag) => Tag::new(&tag.handle, &tag.suffix),
-                    None if plain => Tag::None,
+                    Some(tag) => Tag::new(tag.handle(), tag.suffix()),
+                    None if style == ScalarStyle::Plain => Tag::None,
                     None => Tag::String,
                 };
                 (Part::Scalar(Scalar { text, tag, span }), anchor)
             }
-            Event::SequenceStart(anchor, tag) => {
-                let span = self.opening(between, anchor > 0 || tag.is_some(), parent == Some(Kind::Object));
-                (Part::Open(Kind::Array, span), anchor)
+            Event::SequenceStart(style, anchor, _) => {
+                let in_mapping = parent == Some(Kind::Object);
+                (Part::Open(Kind::Array, self.opening(between, style, in_mapping)), anchor)
             }
-            Event::MappingStart(anchor, tag) => {
-                (Part::Open(Kind::Object, self.opening(between, anchor > 0 || tag.is_some(), false)), anchor)
+            Event::MappingStart(style, anchor, _) => {
+                (Part::Open(Kind::Object, self.opening(between, style, false)), anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let end = self.mark(between.start);
-                let bracket = between.start != between.end && matches!(self.at(end), Some(b']' | b'}'));
-                let after = bracket.then(|| self.mark_after(end));
-                (Part::Close(after.map(|after| (after.line, after.column))), 0)
+                // Only a bracket has a width.
+                let end = (between.start != between.end).then(|| self.mark(between.end));
+                self.cursor = end.unwrap_or(self.cursor);
+                self.flow = self.flow.saturating_sub(1);
+                (Part::Close(end.map(|end| (end.line, end.column))), 0)
             }
             Event::Alias(anchor) => {
                 let start = self.mark(between.start);
                 self.cursor = self.mark(between.end);
                 (Part::Alias(anchor, start.to(self.cursor)), 0)
             }
-            // The parser sees the end of the text where the forbidden character is.
-            Event::DocumentEnd if self.limit < self.text.len() && self.mark(between.start).byte == self.limit => {
-                return Err(self.cursor.error("there is a character that YAML does not allow"));
+            Event::UnresolvedAlias(name) => {
+                return Err(self.mark(between.start).error(format!("there is no anchor for the alias *{name}")));
             }
-            _ => return Ok(None),
+            _ => {
+                let end = self.mark(between.start);
+                return self.end_document(end).map(|()| None);
+            }
         };
+        if anchor > 0
+            && let Some(Ok((Event::Anchor(_, name), between))) = self.parser.as_mut().and_then(Parser::next_event)
+        {
+            check_anchor(&name).map_err(|message| self.mark(between.start).error(message))?;
+        }
         Ok(Some(Read { part, anchor }))
     }
 
-    /// Where a collection starts, and whether it does so with a bracket. The cursor moves there.
-    fn opening(&mut self, between: Between, has_properties: bool, list_in_mapping: bool) -> Span {
+    /// Where a collection starts, its bracket included. The cursor moves there.
+    fn opening(&mut self, between: Between, style: StructureStyle, list_in_mapping: bool) -> Span {
         let mut start = self.mark(between.start);
-        let mut bracket = between.start != between.end;
-        if has_properties {
-            start = self.seek(start, b"");
-            bracket = matches!(self.at(start), Some(b'[' | b'{'));
+        if self.flow > 0 || style == StructureStyle::Flow {
+            self.flow += 1;
         }
-        if bracket {
-            let after = self.mark_after(start);
-            return start.to(after);
-        }
-        if list_in_mapping {
+        if list_in_mapping && style == StructureStyle::Block {
             // A list that is indented no further than its key is reported from behind its first `-`.
             let dash = self.seek(self.cursor, b":");
             if self.at(dash) == Some(b'-') {
                 start = dash;
             }
+            self.cursor = start;
+        } else {
+            self.cursor = self.mark(between.end);
         }
-        self.cursor = start;
-        start.to(start)
+        start.to(self.cursor)
     }
 
-    /// The text of a scalar, borrowed where it stands there as it is, and its place. The cursor moves behind it.
-    fn scalar(
-        &mut self,
-        text: Cow<'a, str>,
-        style: ScalarStyle,
-        between: Between,
-        has_properties: bool,
-    ) -> (Cow<'a, str>, Span) {
-        let (text, start, end) = match style {
-            ScalarStyle::Plain if text.is_empty() => {
-                let place = self.empty(between, has_properties);
-                (text, place, place)
-            }
-            ScalarStyle::Plain => {
-                let start = self.content(between, has_properties);
-                let end = self.mark(between.end);
-                (self.borrowed(text, start.byte), start, end)
-            }
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                let start = self.content(between, has_properties);
-                let quote = if style == ScalarStyle::SingleQuoted { b'\'' } else { b'"' };
-                let simple = start.byte + 1 + text.len();
-                let special = if quote == b'"' { '\\' } else { '\'' };
-                let is_simple = self.text.as_bytes().get(simple) == Some(&quote) && !text.contains(special);
-                let text = if is_simple { self.borrowed(text, start.byte + 1) } else { text };
-                let closing = if is_simple && matches!(text, Cow::Borrowed(_)) {
-                    simple
-                } else {
-                    closing_quote(self.text.as_bytes(), start.byte, quote)
-                };
-                (text, start, start.advanced(self.text, (closing + 1).min(self.text.len())))
-            }
+    /// Between brackets go-yaml has a `?` without a space mark a key, a `:` before a bracket or comma belong to the text,
+    /// and a comma to the tag before it. Whoever writes so means something else; it is refused.
+    fn check_flow(&self, style: ScalarStyle, between: Between) -> Result<(), SyntaxError> {
+        let (start, end) = (self.mark(between.start), self.mark(between.end));
+        let follows = |at: usize| self.text.as_bytes().get(at).copied();
+        let bracket = |byte: Option<u8>| matches!(byte, Some(b',' | b'[' | b']' | b'{' | b'}'));
+        let (place, message) = if style == ScalarStyle::Plain && start != end && follows(start.byte) == Some(b'?') {
+            (start, "between brackets, Kubernetes takes this `?` for the mark of a key; use quotes")
+        } else if style == ScalarStyle::Plain && follows(end.byte) == Some(b':') && bracket(follows(end.byte + 1)) {
+            (end, "between brackets, Kubernetes takes this `:` for a part of the text; put a space behind it")
+        } else if let Some(tag) =
+            between.tag_span().map(|tag| self.mark(tag.end)).filter(|tag| bracket(follows(tag.byte)))
+        {
+            (tag, "between brackets, Kubernetes takes this for a part of the tag; put a space before it")
+        } else {
+            return Ok(());
+        };
+        Err(place.error(message))
+    }
+
+    /// The text of a scalar and its place. The cursor moves behind it.
+    fn scalar(&mut self, text: Cow<'a, str>, style: ScalarStyle, between: Between) -> (Cow<'a, str>, Span) {
+        let (mut start, mut end) = (self.mark(between.start), self.mark(between.end));
+        let text = match style {
+            // The parser writes `~` for what is left out.
+            ScalarStyle::Plain if start == end => Cow::Borrowed(""),
             ScalarStyle::Literal | ScalarStyle::Folded => {
-                let mut start = self.seek(self.cursor, b":?-");
-                if !matches!(self.at(start), Some(b'|' | b'>')) {
-                    start = self.mark(between.start);
+                let header = self.seek(self.cursor, b":?-");
+                if matches!(self.at(header), Some(b'|' | b'>')) {
+                    start = header;
                 }
-                let end = self.mark(between.end).byte.max(start.byte);
-                let content = self.text[start.byte..end].trim_end_matches([' ', '\t', '\r', '\n']);
-                (text, start, start.advanced(self.text, start.byte + content.len()))
+                let content = self.text[start.byte..end.byte.max(start.byte)].trim_end_matches([' ', '\t', '\r', '\n']);
+                end = start.advanced(self.text, start.byte + content.len());
+                text
             }
+            _ => text,
         };
         self.cursor = end;
-        let text = match text {
-            Cow::Owned(mut text) => {
-                text.shrink_to_fit();
-                Cow::Owned(text)
-            }
-            text => text,
-        };
         (text, start.to(end))
-    }
-
-    /// Where a scalar starts, without its tag and its anchor.
-    fn content(&mut self, between: Between, has_properties: bool) -> Mark {
-        let start = self.mark(between.start);
-        if has_properties { self.seek(start, b"") } else { start }
-    }
-
-    /// The text itself where it reads the same at a place.
-    fn borrowed(&self, text: Cow<'a, str>, byte: usize) -> Cow<'a, str> {
-        match self.text.get(byte..byte + text.len()) {
-            Some(raw) if raw == text => Cow::Borrowed(raw),
-            _ => text,
-        }
-    }
-
-    /// Where a value that is left out would be: behind its tag, its `:` or its `-`.
-    fn empty(&mut self, between: Between, has_properties: bool) -> Mark {
-        if has_properties {
-            return self.mark(between.end);
-        }
-        let indicator = self.seek(self.cursor, b"");
-        match self.at(indicator) {
-            Some(b':' | b'-') => indicator.advanced(self.text, indicator.byte + 1),
-            _ => self.cursor,
-        }
     }
 
     /// The next character from a place on that is no white space, no comment, no tag, no anchor and none of the given
@@ -350,56 +296,34 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(mark.byte).copied()
     }
 
-    /// Moves the cursor behind a bracket.
-    fn mark_after(&mut self, bracket: Mark) -> Mark {
-        self.cursor = Mark { byte: bracket.byte + 1, column: bracket.column + 1, ..bracket };
-        self.cursor
-    }
-
     /// A place as the parser gives it.
-    fn mark(&mut self, marker: Marker) -> Mark {
+    fn mark(&self, marker: Marker) -> Mark {
         let (line, column) = (saturate(marker.line()), saturate(marker.col()));
         Mark {
-            byte: self.byte(marker.index()),
+            byte: self.origin.byte + marker.byte_offset().unwrap_or_default(),
             line: self.origin.line + line.saturating_sub(1),
             column: column + if line == 1 { self.origin.column } else { 1 },
         }
     }
 
-    /// The byte at which a character starts.
-    fn byte(&mut self, index: usize) -> usize {
-        let text = &self.text[self.origin.byte..self.limit];
-        if self.ascii {
-            return self.origin.byte + index.min(text.len());
-        }
-        let (characters, bytes) = self.known;
-        let bytes = if let Some(forward) = index.checked_sub(characters) {
-            text[bytes..].char_indices().nth(forward).map_or(text.len(), |(offset, _)| bytes + offset)
-        } else {
-            let backward = characters - index;
-            text[..bytes].char_indices().rev().nth(backward - 1).map_or(0, |(offset, _)| offset)
-        };
-        self.known = (index, bytes);
-        self.origin.byte + bytes
+    /// Go-yaml takes three more characters for line breaks, as YAML 1.1 has it: what follows one in a comment would be
+    /// content there.
+    fn end_document(&mut self, end: Mark) -> Result<(), SyntaxError> {
+        let start = std::mem::replace(&mut self.boundary, end);
+        let Some(at) = self.odd_break.filter(|at| *at < end.byte) else { return Ok(()) };
+        self.odd_break = find_odd_break(self.text, end.byte);
+        let character = self.text[at..].chars().next().unwrap_or_default();
+        let message =
+            format!("Kubernetes takes {} for a line break; write it as an escape", character.escape_unicode());
+        Err(start.advanced(self.text, at).error(message))
     }
 
-    fn syntax_error(&mut self, error: &ScanError) -> SyntaxError {
-        let mut place = self.mark(*error.marker());
-        if place.byte >= self.limit {
-            // The parser tells of an end of text on a line of its own.
-            place = self.cursor.advanced(self.text, self.text[..self.limit].trim_end().len());
+    fn syntax_error(&self, error: &ScanError) -> SyntaxError {
+        let place = self.mark(*error.marker());
+        match error.kind() {
+            ErrorKind::RecursionLimitExceeded => too_deep(place.to(place)),
+            kind => place.error(plainer(kind).map_or_else(|| kind.to_string(), ToOwned::to_owned)),
         }
-        match error.info() {
-            "recursion limit exceeded" => too_deep(place.to(place)),
-            "while parsing node, found unknown anchor" => self.unknown_anchor(place),
-            info => place.error(info),
-        }
-    }
-
-    fn unknown_anchor(&self, place: Mark) -> SyntaxError {
-        let name: String =
-            self.text[place.byte..].chars().take_while(|c| !c.is_whitespace() && !",[]{}".contains(*c)).collect();
-        place.error(format!("there is no anchor for the alias {name}"))
     }
 }
 
@@ -498,56 +422,48 @@ impl<'a> Anchors<'a> {
     }
 }
 
-/// The first character that go-yaml refuses: control characters other than tab and line breaks, and what Unicode keeps
-/// from being a character.
-fn find_forbidden(text: &str) -> Option<usize> {
-    let suspect = |byte: u8| {
-        (byte < 0x20 && byte != b'\t' && byte != b'\n' && byte != b'\r')
-            | (byte == 0x7F)
-            | (byte == 0xC2)
-            | (byte == 0xEF)
-    };
-    let mut from = 0;
-    for chunk in text.as_bytes().chunks(256) {
-        // Without an early exit, so that it is done many bytes at a time.
-        if chunk.iter().fold(false, |found, byte| found | suspect(*byte)) {
-            for at in from..from + chunk.len() {
-                let forbidden = match text.as_bytes()[at..] {
-                    [0xC2, second, ..] => second < 0xA0 && second != 0x85,
-                    [0xEF, 0xBF, third, ..] => third > 0xBD,
-                    [0xC2 | 0xEF, ..] | [] => false,
-                    [byte, ..] => suspect(byte),
-                };
-                if forbidden {
-                    return Some(at);
-                }
+/// Go-yaml's anchors are made of ASCII letters, digits, `-` and `_`; other names it reads otherwise or not at all.
+fn check_anchor(name: &str) -> Result<(), String> {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        Ok(())
+    } else {
+        Err(format!("the anchor &{name} has characters other than letters, digits, `-` and `_`"))
+    }
+}
+
+/// The next line break of YAML 1.1 that is none in YAML 1.2: U+0085, U+2028 or U+2029.
+fn find_odd_break(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut start = from;
+    for chunk in bytes[from..].chunks(256) {
+        // Without an early exit, so that many bytes are looked at at once.
+        if chunk.iter().fold(false, |found, byte| found | matches!(byte, 0xC2 | 0xE2)) {
+            let odd = (start..start + chunk.len())
+                .find(|at| matches!(bytes[*at..], [0xC2, 0x85, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..]));
+            if odd.is_some() {
+                return odd;
             }
         }
-        from += chunk.len();
+        start += chunk.len();
     }
     None
 }
 
-/// The next line behind a place that starts a document.
-fn next_document(text: &str, from: usize) -> Option<usize> {
-    text[from..]
-        .match_indices("\n---")
-        .map(|(offset, _)| from + offset + 1)
-        .find(|start| matches!(text.as_bytes().get(start + 3), None | Some(b' ' | b'\t' | b'\r' | b'\n')))
-}
-
-/// The quote that closes the one at a place.
-fn closing_quote(text: &[u8], opening: usize, quote: u8) -> usize {
-    let mut at = opening + 1;
-    loop {
-        at += match text.get(at) {
-            None => return at,
-            Some(b'\\') if quote == b'"' => 2,
-            Some(b'\'') if quote == b'\'' && text.get(at + 1) == Some(&b'\'') => 2,
-            Some(byte) if *byte == quote => return at,
-            Some(_) => 1,
-        };
-    }
+/// Words for the commoner slips that say more than the parser's.
+fn plainer(kind: &ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => "there is no `:` behind this key",
+        ErrorKind::MappingValueNotAllowed => {
+            "no `:` can stand here: is it indented too far, or does a text with `: ` lack its quotes?"
+        }
+        ErrorKind::ExpectedDocumentStart => "this does not belong to what stands before it; is it indented too little?",
+        ErrorKind::ExpectedBlockMappingKey => "a key is expected here, indented as those above",
+        ErrorKind::ExpectedBlockSequenceEntry => "a `-` is expected here, as above",
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => "this quote is never closed",
+        ErrorKind::UnclosedFlowCollection { .. } => "this bracket is never closed",
+        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => "a tab cannot indent; use spaces",
+        _ => return None,
+    })
 }
 
 fn saturate(number: usize) -> u32 {

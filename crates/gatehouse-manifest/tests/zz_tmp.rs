@@ -12,13 +12,19 @@ fn compare() {
             Some(Ok(d)) => serde_json::to_string(&d.node.to_value()).unwrap(),
             Some(Err(e)) => format!("error {e}"),
         };
-        let same = if expected.starts_with("error") { got.starts_with("error") } else {
+        let same = if expected.starts_with("error") {
+            got.starts_with("error")
+        } else {
             let e: serde_json::Value = serde_json::from_str(expected).unwrap();
             let g: Option<serde_json::Value> = serde_json::from_str(&got).ok();
             Some(e) == g
         };
-        if !same { bad += 1; println!("{input}\n   go: {expected}\n   me: {got}"); }
-        else if expected.starts_with("error") && std::env::var("SHOW").is_ok() { println!("{input}\n   go: {expected}\n   me: {got}"); }
+        if !same {
+            bad += 1;
+            println!("{input}\n   go: {expected}\n   me: {got}");
+        } else if expected.starts_with("error") && std::env::var("SHOW").is_ok() {
+            println!("{input}\n   go: {expected}\n   me: {got}");
+        }
     }
     println!("{bad} differ");
 }

@@ -43,7 +43,7 @@ fn answer(response: &impl Serialize) -> CallResult {
     Ok(serde_json::to_vec(response)?)
 }
 
-/// Judges the payload of Kubewarden's `validate`: the AdmissionReview's `request` and the policy's `settings`. Whatever
+/// Judges the payload of Kubewarden's `validate`: the `AdmissionReview`'s `request` and the policy's `settings`. Whatever
 /// the payload, the answer is a verdict, never a trap.
 pub fn validate(policy: &Policy, payload: &[u8]) -> CallResult {
     answer(&respond(policy, payload).unwrap_or_else(|error| unreadable(policy, &error)))
@@ -78,13 +78,13 @@ fn respond(policy: &Policy, payload: &[u8]) -> Result<ValidationResponse, ReadEr
     let in_object = |error: ReadError| in_request(error.below(&Path::of(&["object"])));
     let verdict = configured.review(&request).map_err(in_object)?;
     if configured.fixes() && !verdict.edits.is_empty() {
-        return mend(&configured, &request, verdict).map_err(in_object);
+        return mend(&configured, &request, &verdict).map_err(in_object);
     }
     Ok(response(&verdict, None))
 }
 
 /// Applies every fix, and judges what comes of it: the request is refused only for what is left.
-fn mend(configured: &Configured, request: &Request<'_>, verdict: Verdict) -> Result<ValidationResponse, ReadError> {
+fn mend(configured: &Configured, request: &Request<'_>, verdict: &Verdict) -> Result<ValidationResponse, ReadError> {
     let mut object = request.object.to_value();
     for edit in &verdict.edits {
         edit.apply(&mut object);

@@ -95,7 +95,7 @@ impl<'a> Node<'a> {
     /// The value of a member; `None` where the node is no object, has no such member, or the member is `null`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node<'a>> {
-        let members = if let Data::Object(members) = &self.data { members } else { return None };
+        let Data::Object(members) = &self.data else { return None };
         members.iter().find(|member| member.key == key).map(|member| &member.value).filter(|value| !value.is_null())
     }
 

@@ -22,11 +22,13 @@ pub struct Policy {
     pub subresources: &'static [&'static str],
     /// Its `metadata.yml`, as JSON.
     pub metadata: &'static str,
-    configure: fn(&Policy, &Node<'_>) -> Result<Box<dyn Judge>, ReadError>,
+    configure: Configure,
     // A module has no use for the schema, which would be a third of its size.
     #[cfg(not(target_arch = "wasm32"))]
     schema: fn() -> Value,
 }
+
+type Configure = fn(&Policy, &Node<'_>) -> Result<Box<dyn Judge>, ReadError>;
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,7 +63,7 @@ impl<'r> Request<'r> {
         })
     }
 
-    /// Reads the `request` of an AdmissionReview.
+    /// Reads the `request` of an `AdmissionReview`.
     ///
     /// # Errors
     /// Where it is no such thing: the field at fault is named.

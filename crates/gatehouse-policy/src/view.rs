@@ -9,7 +9,7 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 
 use crate::node::{Data, Member, Node};
 use crate::path::{Path, Segment};
@@ -58,6 +58,14 @@ impl std::error::Error for ReadError {}
 impl de::Error for ReadError {
     fn custom<T: Display>(reason: T) -> Self {
         Self::new(reason.to_string())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, found {}", words(found)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -163,6 +171,21 @@ impl<'n, 'a> Reader<'n, 'a> {
             _ => Err(self.mismatch("an object")),
         }
     }
+}
+
+/// A value that a visitor did not expect, as [`describe`] has it. Numbers are not spelt out: `Unexpected`'s own words would
+/// bring the formatting of floats into every module, a tenth of its size.
+fn words(found: Unexpected<'_>) -> String {
+    let words = match found {
+        Unexpected::Bool(true) => "the boolean true",
+        Unexpected::Bool(false) => "the boolean false",
+        Unexpected::Unit => "null",
+        Unexpected::Str(text) => return describe(&Data::String(text.into()).into()),
+        Unexpected::Seq => "an array",
+        Unexpected::Map => "an object",
+        _ => "a number",
+    };
+    words.to_owned()
 }
 
 /// A value as people see it in a message.
@@ -362,7 +385,7 @@ impl<'n> SeqAccess<'n> for Items<'n, '_> {
 }
 
 struct Members<'n, 'a> {
-    members: std::slice::Iter<'n, Member<'a>>,
+    rest: std::slice::Iter<'n, Member<'a>>,
     current: Option<&'n Member<'a>>,
     reader: Reader<'n, 'a>,
     /// In a struct a `null` is an absent field; in a map it is a member with the zero value.
@@ -371,7 +394,7 @@ struct Members<'n, 'a> {
 
 impl<'n, 'a> Members<'n, 'a> {
     fn new(members: &'n [Member<'a>], reader: Reader<'n, 'a>) -> Self {
-        Self { members: members.iter(), current: None, reader, skip_null: false }
+        Self { rest: members.iter(), current: None, reader, skip_null: false }
     }
 }
 
@@ -380,7 +403,7 @@ impl<'n> MapAccess<'n> for Members<'n, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
         let skip_null = self.skip_null;
-        self.current = self.members.find(|member| !(skip_null && member.value.is_null()));
+        self.current = self.rest.find(|member| !(skip_null && member.value.is_null()));
         match self.current {
             Some(member) => seed.deserialize(BorrowedStrDeserializer::new(&member.key)).map(Some),
             None => Ok(None),

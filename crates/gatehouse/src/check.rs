@@ -326,8 +326,10 @@ impl Checker<'_> {
                 Ok(findings) => report.findings.extend(findings.into_iter().map(|finding| {
                     let (nearest, whole) = object.nearest(&finding.path);
                     let span = nearest.node.span;
+                    // Of what covers many lines the name says most.
+                    let is_long = matches!(nearest.node.data, Data::Object(_) | Data::Array(_));
                     let shown = match nearest.key_span {
-                        Some(key) if !whole => Shown { span: key, absent: true },
+                        Some(key) if is_long => Shown { span: key, absent: !whole },
                         _ => Shown { span, absent: !whole },
                     };
                     Located {

@@ -130,7 +130,6 @@ impl Check {
             Err(errors) => return errors.iter().map(|error| fail(error)).max().unwrap_or(FAILED),
         };
         let inputs = Inputs::search(&self.paths);
-        let unreadable = inputs.errors.len();
         for (path, reason) in &inputs.errors {
             fail(&format!("{}: {reason}", path.display()));
         }
@@ -149,7 +148,7 @@ impl Check {
             OutputFormat::Json => self.print(&checker, &inputs, &Json),
         };
         match checked {
-            Ok(summary) if summary.problems > 0 || unreadable > 0 => FAILED,
+            Ok(summary) if summary.problems > 0 => FAILED,
             Ok(summary) if summary.denied > 0 => DENIED,
             Ok(_) => CLEAN,
             Err(error) => fail(&format!("the report cannot be written: {error}")),
@@ -160,7 +159,8 @@ impl Check {
         let mut out = std::io::BufWriter::new(anstream::stdout());
         let mut err = anstream::stderr();
         let mut output = Output::new(&mut out, &mut err, render, self.verbose);
-        let summary = checker.run(&inputs.inputs, render, &mut output)?;
+        let mut summary = checker.run(&inputs.inputs, render, &mut output)?;
+        summary.problems += inputs.errors.len();
         output.finish(&summary)?;
         Ok(summary)
     }

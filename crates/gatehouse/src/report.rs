@@ -31,6 +31,8 @@ pub struct Frame {
     pub between: &'static str,
     /// After the last.
     pub end: &'static str,
+    /// Instead of all, where nothing is found.
+    pub empty: &'static str,
 }
 
 /// What is to be printed of a file.
@@ -99,10 +101,7 @@ impl<'o> Output<'o> {
     /// # Errors
     /// Where the output cannot be written.
     pub fn finish(self, summary: &Summary) -> io::Result<()> {
-        if !self.started {
-            write!(self.out, "{}", self.frame.start)?;
-        }
-        write!(self.out, "{}", self.frame.end)?;
+        write!(self.out, "{}", if self.started { self.frame.end } else { self.frame.empty })?;
         self.out.flush()?;
         writeln!(self.err, "{}", sentence(summary))?;
         if summary.passed_over > 0 && !self.verbose {

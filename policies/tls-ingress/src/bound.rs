@@ -121,7 +121,9 @@ impl<'de> Deserialize<'de> for Amount {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
                 match amount(text) {
                     Some(value) => Ok(Amount { value, text: text.to_owned() }),
-                    None => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                    None => Err(E::custom(format_args!(
+                        "expected a number such as 300, or a size such as \"50m\", found {text:?}"
+                    ))),
                 }
             }
         }

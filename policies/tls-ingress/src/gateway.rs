@@ -61,7 +61,7 @@ const CERTIFICATE_MAP: &str = "networking.gke.io/certmap";
 
 pub fn judge(request: &Request<'_>, settings: &TlsIngress, report: &mut Report<'_>) -> Result<(), ReadError> {
     let gateway: Gateway<'_> = request.object.view()?;
-    let has_map = gateway.metadata.annotations.contains_key(CERTIFICATE_MAP);
+    let has_map = gateway.metadata.annotations.get(CERTIFICATE_MAP).is_some();
     for (index, listener) in gateway.spec.listeners.iter().enumerate() {
         let Listener { name, protocol, tls } = listener;
         if glob::any(&settings.plain_listeners, name) {

@@ -96,7 +96,7 @@ impl<'r> Ingress<'r> {
 
     /// The annotations of ingress-nginx, their names without the prefix.
     pub fn nginx_annotations(&self) -> impl Iterator<Item = &'r str> {
-        self.metadata.annotations.keys().filter_map(|name| name.strip_prefix(PREFIX))
+        self.metadata.annotations.iter().filter_map(|(name, _)| name.strip_prefix(PREFIX))
     }
 
     /// Whether ingress-nginx serves it, or may do so: without a class the cluster's default decides.
@@ -264,7 +264,7 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
 }
 
 fn judge_annotations(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
-    for (name, allowed) in &settings.annotations {
+    for (name, allowed) in settings.annotations.iter() {
         let Some(value) = ingress.annotation(name) else { continue };
         if let Some(what) = allowed.fault(value, crate::annotations::is_unlimited_at_zero(name)) {
             report.add(&ANNOTATION, annotation_path(name), format!("{name} is {value:?}{what}, expected {allowed}"));

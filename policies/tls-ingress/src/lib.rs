@@ -4,9 +4,8 @@ mod annotations;
 mod bound;
 mod gateway;
 mod ingress;
+mod members;
 mod nginx;
-
-use std::collections::BTreeMap;
 
 use gatehouse_policy::glob::Glob;
 use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
@@ -14,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::bound::Allowed;
+use crate::members::Members;
 
 rules! {
     /// Finds an Ingress without `spec.tls`, and a listener of a Gateway or ListenerSet that is not encrypted: its protocol
@@ -234,7 +234,8 @@ pub struct TlsIngress {
     /// Whether requests or connections must be limited by an annotation of ingress-nginx. Default: false.
     rate_limit: bool,
     /// What the values of annotations may be, by the annotation's whole name.
-    annotations: BTreeMap<String, Allowed>,
+    #[schemars(with = "std::collections::BTreeMap<String, Allowed>")]
+    annotations: Members<String, Allowed>,
     /// The ingress classes that ingress-nginx serves, as globs. The rules `https-redirect`, `rate-limit` and `path-type`
     /// judge an Ingress of such a class, of no class, or with an annotation of ingress-nginx. Default: every class with
     /// `nginx` in its name.
@@ -250,7 +251,7 @@ impl Default for TlsIngress {
             issuers: Vec::new(),
             explicit_redirect: false,
             rate_limit: false,
-            annotations: BTreeMap::new(),
+            annotations: Members::default(),
             nginx_classes: vec![Glob::new("*nginx*")],
             plain_listeners: Vec::new(),
         }
@@ -259,7 +260,7 @@ impl Default for TlsIngress {
 
 impl Settings for TlsIngress {
     fn validate(&self) -> Result<(), ReadError> {
-        for (name, allowed) in &self.annotations {
+        for (name, allowed) in self.annotations.iter() {
             allowed.validate().map_err(|error| error.below(&Path::of(&["annotations"]).key(name.clone())))?;
         }
         Ok(())
@@ -268,7 +269,7 @@ impl Settings for TlsIngress {
 
 policy!(TlsIngress, review);
 
-type Annotations<'r> = BTreeMap<&'r str, &'r str>;
+type Annotations<'r> = Members<&'r str, &'r str>;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -15,6 +15,6 @@ impl Render for Json {
     }
 
     fn frame(&self) -> Frame {
-        Frame { start: "[\n", between: ",\n", end: "\n]\n" }
+        Frame { start: "[\n", between: ",\n", end: "\n]\n", empty: "[]\n" }
     }
 }

@@ -136,8 +136,8 @@ impl<'t> Lines<'t> {
         let file = printable(file);
         let Some(line) = self.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty()) else {
             let origin = Origin::path(file);
-            let line = usize::try_from(span.line).unwrap_or(0);
-            return vec![if line > 0 { origin.line(line).into() } else { origin.into() }];
+            let [line, column] = [span.line, span.column].map(|number| usize::try_from(number).unwrap_or(0));
+            return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
         };
         let range = columns(line, span);
         let mut annotation = AnnotationKind::Primary.span(range);

@@ -1,0 +1,271 @@
+//! The command line as its users see it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+struct Answer {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs gatehouse in a folder, with something on its standard input.
+fn gatehouse_with(folder: &Path, arguments: &[&str], input: &str) -> Answer {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+        .current_dir(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("gatehouse runs");
+    child.stdin.take().expect("it has an input").write_all(input.as_bytes()).expect("it reads its input");
+    let output = child.wait_with_output().expect("gatehouse ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
+    Answer { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn gatehouse(arguments: &[&str]) -> Answer {
+    gatehouse_with(&root(), arguments, "")
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder can be written");
+        fs::write(path, content).expect("the folder can be written");
+    }
+    folder
+}
+
+/// The files of findings, with the policies that found something in them.
+fn found(answer: &Answer) -> Vec<(String, String)> {
+    let findings: Vec<Value> = serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.out));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found: Vec<_> = findings.iter().map(|of| (text(&of["file"]), text(&of["policy"]))).collect();
+    found.dedup();
+    found
+}
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec:\n  containers: [{name: app, image: nginx}]\n";
+
+/// A profile of one policy, with more for its `spec`.
+fn profile(kind: &str, more: &str) -> String {
+    format!(
+        "apiVersion: policies.kubewarden.io/v1\nkind: {kind}\nmetadata: {{name: images, namespace: shop}}\nspec:\n  \
+         module: registry://ghcr.io/gatehouse/policies/pinned-images:v0.1.0\n{more}"
+    )
+}
+
+#[test]
+fn pretty_output_shows_the_line_the_fault_and_the_fix() {
+    let answer = gatehouse(&["check", "--profile", "herald", "examples/herald/documented/frontend"]);
+    insta::assert_snapshot!("frontend", answer.out);
+    insta::assert_snapshot!("frontend-summary", answer.err);
+}
+
+#[test]
+fn json_output_is_one_array_of_findings() {
+    let answer = gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/documented/frontend"]);
+    insta::assert_snapshot!("frontend-json", answer.out);
+    let clean = gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/hardened"]);
+    assert_eq!((clean.status, clean.out.as_str()), (0, "[]\n"));
+}
+
+#[test]
+fn policies_and_rules_explain_themselves() {
+    let table = gatehouse(&["policies"]);
+    for policy in gatehouse_engine::POLICIES {
+        assert!(table.out.lines().any(|line| line == policy.name), "{} is not listed", policy.name);
+        for rule in policy.rules {
+            let name = format!("{}/{}", policy.name, rule.name);
+            let page = gatehouse(&["explain", &name]);
+            assert_eq!(page.status, 0);
+            assert!(page.out.starts_with(&format!("# {name}\n\nLevel: ")), "{}", page.out);
+            assert!(rule.docs.trim().starts_with("Finds "), "{name}: documentation starts with what it finds");
+        }
+    }
+    let unknown = gatehouse(&["explain", "livenes"]);
+    assert_eq!((unknown.status, unknown.err.as_str()), (2, "error: there is no rule \"livenes\"; did you mean \"liveness\"?\n"));
+    insta::assert_snapshot!("explain", gatehouse(&["explain", "required-probes/liveness"]).out);
+}
+
+#[test]
+fn standard_input_is_read() {
+    let answer = gatehouse_with(&root(), &["check", "--output-format", "json", "-"], POD);
+    assert_eq!(answer.status, 1, "{}", answer.err);
+    assert!(found(&answer).iter().all(|(file, _)| file == "<stdin>"));
+}
+
+#[test]
+fn folders_are_searched_and_gitignore_is_honoured() {
+    let files = [("a/one.yaml", POD), ("a/b/two.YML", POD), ("a/notes.txt", POD), ("a/out/three.yaml", POD), ("a/.gitignore", "out/\n")];
+    let folder = folder(&files);
+    let answer = gatehouse_with(folder.path(), &["check", "--output-format", "json", "a", "a/one.yaml"], "");
+    let mut files: Vec<_> = found(&answer).into_iter().map(|(file, _)| file).collect();
+    files.dedup();
+    assert_eq!(files, ["a/b/two.YML", "a/one.yaml"], "{}", answer.err);
+    assert!(answer.err.starts_with("checked 2 objects in 2 files: "), "{}", answer.err);
+}
+
+#[test]
+fn lists_are_their_items() {
+    let item = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: app, image: nginx}]}}";
+    let text = format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n- apiVersion: v1\n  kind: PodList\n  items: [{item}]\n");
+    let answer = gatehouse_with(&root(), &["check", "--output-format", "json", "-"], &text);
+    let findings: Vec<Value> = serde_json::from_str(&answer.out).expect("it prints JSON");
+    let tags = findings.iter().filter(|finding| finding["rule"] == "pinned-images/tag");
+    let places: Vec<_> = tags.map(|finding| (finding["line"].clone(), finding["path"].clone())).collect();
+    let path = Value::from("spec.containers[0].image");
+    assert_eq!(places, [(4.into(), path.clone()), (7.into(), path)]);
+    assert!(answer.err.starts_with("checked 2 objects"), "{}", answer.err);
+}
+
+#[test]
+fn a_profile_decides_which_objects_are_judged() {
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {tier: front}}\n";
+    let every = "  rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE]}]\n";
+    let selects = |more: &str| format!("{every}{more}");
+    let judged = |kind: &str, spec: &str| {
+        let files = [("profile.yaml", profile(kind, spec)), ("k8s/pod.yaml", POD.to_owned()), ("k8s/namespace.yaml", namespace.to_owned())];
+        let files: Vec<_> = files.iter().map(|(name, content)| (*name, content.as_str())).collect();
+        let folder = folder(&files);
+        let answer = gatehouse_with(folder.path(), &["check", "--profile", "profile.yaml", "--output-format", "json", "k8s"], "");
+        assert!(answer.status < 2, "{}", answer.err);
+        !found(&answer).is_empty()
+    };
+    for (spec, expected) in [
+        (String::new(), true),
+        (every.to_owned(), true),
+        (every.replace("[pods]", "['*']"), true),
+        (every.replace("[pods]", "['pods/*']"), false),
+        (every.replace("[pods]", "[deployments]"), false),
+        (every.replace("['']", "[apps]"), false),
+        (every.replace("[v1]", "[v2]"), false),
+        (every.replace("CREATE", "UPDATE"), false),
+        (every.replace("CREATE", "'*'"), true),
+        (every.replace("operations", "scope: Cluster, operations"), false),
+        (every.replace("operations", "scope: Namespaced, operations"), true),
+        (selects("  namespaceSelector: {matchLabels: {tier: front}}\n"), true),
+        (selects("  namespaceSelector: {matchLabels: {tier: back}}\n"), false),
+        (selects("  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}\n"), true),
+        (selects("  objectSelector: {matchExpressions: [{key: app, operator: Exists}]}\n"), false),
+        (selects("  objectSelector: {matchExpressions: [{key: app, operator: DoesNotExist}]}\n"), true),
+    ] {
+        assert_eq!(judged("ClusterAdmissionPolicy", &spec), expected, "{spec}");
+    }
+    assert!(judged("AdmissionPolicy", every));
+    assert!(!judged("AdmissionPolicy", &every.replace("pods", "services")));
+}
+
+#[test]
+fn a_policy_in_monitor_mode_warns() {
+    let folder = folder(&[("profile/images.yaml", &profile("ClusterAdmissionPolicy", "  mode: monitor\n")), ("pod.yaml", POD)]);
+    let answer = gatehouse_with(folder.path(), &["check", "--profile", "profile", "pod.yaml"], "");
+    assert_eq!(answer.status, 0, "{}", answer.err);
+    assert!(answer.out.contains("warn[pinned-images/tag]"), "{}", answer.out);
+}
+
+#[test]
+fn a_bad_profile_is_an_error_with_its_place() {
+    for (text, message) in [
+        ("a: b\n".to_owned(), "it holds no ClusterAdmissionPolicy"),
+        (profile("ClusterAdmissionPolicyGroup", ""), "line 2, column 7: expected a ClusterAdmissionPolicy or an AdmissionPolicy"),
+        (profile("ClusterAdmissionPolicy", "  settings: {pullPolice: Always}\n"), "pullPolice: there is no such field; did you mean \"pullPolicy\"?"),
+        (profile("ClusterAdmissionPolicy", "  settings: {rules: {tags: deny}}\n"), "rules.tags: the policy has no such rule; did you mean \"tag\"?"),
+        (profile("ClusterAdmissionPolicy", "  mode: watch\n"), "spec.mode: expected protect or monitor"),
+        (profile("ClusterAdmissionPolicy", "  matchConditions: [{name: a, expression: 'true'}]\n"), "matchConditions (\"a\") are not evaluated yet"),
+        (profile("ClusterAdmissionPolicy", "").replace("ghcr.io/gatehouse/policies/pinned-images", "ghcr.io/other/policy"), "is neither a policy of Gatehouse nor a .wasm file"),
+        (profile("ClusterAdmissionPolicy", "  rules: 5\n"), "spec.rules: expected an array"),
+        ("a: [\n".to_owned(), "line 2"),
+    ] {
+        let folder = folder(&[("profile.yaml", &text), ("pod.yaml", POD)]);
+        let answer = gatehouse_with(folder.path(), &["check", "--profile", "profile.yaml", "pod.yaml"], "");
+        assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{text}");
+        assert!(answer.err.starts_with("error: profile profile.yaml: ") && answer.err.contains(message), "{}\ndoes not say {message}", answer.err);
+    }
+    let unknown = gatehouse(&["check", "--profile", "harald", "examples"]);
+    assert_eq!(unknown.status, 2);
+    assert!(unknown.err.contains("the built-in profiles are baseline and herald"), "{}", unknown.err);
+}
+
+#[test]
+fn colour_is_for_terminals_only() {
+    let answer = gatehouse(&["check", "examples/herald/documented/frontend"]);
+    assert!(!answer.out.contains('\u{1b}') && !answer.err.contains('\u{1b}'));
+}
+
+#[test]
+fn the_readme_shows_true_output() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("there is a README");
+    let documented = gatehouse(&["check", "--profile", "herald", "examples/herald/documented"]);
+    let hardened = gatehouse(&["check", "--profile", "herald", "examples/herald/hardened"]);
+    let printed = [documented.out, documented.err, hardened.out, hardened.err].concat();
+    let mut compared = 0;
+    for block in readme.split("```text\n").skip(1) {
+        let block = block.split("```").next().unwrap_or_default();
+        // A line of three dots stands for what is left out.
+        for part in block.split("...\n") {
+            assert!(printed.contains(part.trim()), "README.md shows what is not printed:\n{part}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 3, "README.md shows only {compared} pieces of output");
+}
+
+#[cfg(feature = "wasm")]
+mod wasm {
+    use super::*;
+
+    /// The folder of the modules, as `make modules` fills it.
+    fn modules() -> String {
+        let folder = std::env::var_os("GATEHOUSE_MODULES").map_or_else(|| root().join("target/modules"), PathBuf::from);
+        assert!(folder.is_dir(), "{} is not there: run `make modules`", folder.display());
+        folder.display().to_string()
+    }
+
+    #[test]
+    fn both_engines_print_the_same() {
+        for profile in ["herald", "baseline"] {
+            let arguments = ["check", "--profile", profile, "--output-format", "json", "examples"];
+            let native = gatehouse(&arguments);
+            let wasm = gatehouse(&[&arguments[..], &["--engine", "wasm", "--modules", &modules()]].concat());
+            assert_eq!((native.status, native.out, native.err), (wasm.status, wasm.out, wasm.err));
+        }
+    }
+
+    #[test]
+    fn a_module_judges_alone_by_its_settings() {
+        let module = format!("{}/run-as-nonroot.wasm", modules());
+        let folder = folder(&[("pod.yaml", POD), ("settings.yaml", "users: [1001]\n"), ("bad.yaml", "user: [1001]\n")]);
+        let check = |more: &[&str]| gatehouse_with(folder.path(), &[&["check", "--policy", &module, "--output-format", "json", "pod.yaml"], more].concat(), "");
+        let rules = |answer: &Answer| answer.out.matches("\"rule\"").count();
+        assert_eq!(rules(&check(&[])), 1);
+        assert_eq!(rules(&check(&["--settings", "settings.yaml"])), 2);
+        let refused = check(&["--settings", "bad.yaml"]);
+        assert_eq!(refused.status, 2);
+        assert!(refused.err.contains("did you mean \\\"users\\\"?") || refused.err.contains("did you mean \"users\"?"), "{}", refused.err);
+    }
+
+    #[test]
+    fn what_is_no_module_is_an_error() {
+        let folder = folder(&[("pod.yaml", POD), ("text.wasm", "not wasm")]);
+        let answer = gatehouse_with(folder.path(), &["check", "--policy", "text.wasm", "pod.yaml"], "");
+        assert_eq!(answer.status, 2);
+        assert!(answer.err.contains("not a WebAssembly module"), "{}", answer.err);
+        let absent = gatehouse_with(folder.path(), &["check", "--engine", "wasm", "--modules", ".", "pod.yaml"], "");
+        assert_eq!(absent.status, 2);
+        assert!(absent.err.contains("build it with `make modules`"), "{}", absent.err);
+    }
+}
