@@ -1,8 +1,6 @@
 //! The modules say what the linked-in policies say, byte for byte: on every case, every real admission review and every
 //! manifest in the repository. They answer whatever they are sent, and never trap.
 
-#![cfg(feature = "wasm")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
