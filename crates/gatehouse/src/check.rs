@@ -267,7 +267,7 @@ impl Checker<'_> {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
                     message: error.message,
-                    help: None,
+                    help: text.contains("{{").then(|| "it looks like a template: render it, and check the result".to_owned()),
                 }),
                 Err(error) => {
                     report.passed_over.push(format!("{name}:{}: no Kubernetes object, and not JSON", error.line));
