@@ -2,8 +2,8 @@
 //!
 //! What Kubernetes reads is not the YAML of today's specification: `sigs.k8s.io/yaml` reads it with go-yaml v2 and turns
 //! it into JSON. So `yes` is a boolean, `0755` is octal, `1_000` a number, `1001.0` an integer, a key need not be a
-//! string, `<<` merges (see `scalar.rs` and `tree.rs`). The structure is read by `saphyr-parser`, which follows YAML 1.2:
-//! the two differ in corners only, where the one reads what the other refuses.
+//! string, `<<` merges (see `scalar.rs` and `tree.rs`). The structure is read by granit-parser, which knows YAML 1.2 and
+//! what libyaml makes of it; where go-yaml would read something else, the text is refused (see `yaml.rs`).
 //!
 //! ```
 //! use gatehouse_manifest::{Format, decode, read};
@@ -11,10 +11,11 @@
 //! let text = decode(b"kind: Pod\n---\nkind: [\n---\nkind: Job\n").unwrap();
 //! let documents: Vec<_> = read(&text, Format::Detect).collect();
 //! assert_eq!(documents[0].as_ref().unwrap().node.get("kind").unwrap().as_str(), Some("Pod"));
-//! assert_eq!(documents[1].as_ref().unwrap_err().line, 4);
+//! assert_eq!(documents[1].as_ref().unwrap_err().line, 3);
 //! assert_eq!(documents[2].as_ref().unwrap().index, 2);
 //! ```
 
+mod anchors;
 mod decode;
 mod json;
 mod mark;

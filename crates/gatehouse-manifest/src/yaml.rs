@@ -2,6 +2,12 @@
 //!
 //! What the parser says of positions is made better on the way: a block scalar stands from its `|` or `>` to its last
 //! character, a list from its first `-`, and a collection without brackets ends with its last part.
+//!
+//! Where go-yaml would read another value than the parser, the text is refused: line breaks that only YAML 1.1 knows,
+//! some punctuation between brackets, odd names of anchors. Known to differ all the same: go-yaml refuses tabs before the
+//! first key, `\/` in quotes and a merge of an anchored list, which are read here; it reads a lone `-` between brackets,
+//! `"a"# b` and a text that is neither list nor mapping followed by anything, which are refused here; at the top of a
+//! document it has no block scalar without indentation.
 
 use std::borrow::Cow;
 
@@ -11,13 +17,11 @@ use granit_parser::{
     ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span as Between, StrInput, StructureStyle, options,
 };
 
+use crate::anchors::{Anchors, Budget, Part};
 use crate::mark::{Mark, error_at};
 use crate::scalar::{Scalar, Tag};
 use crate::tree::{Builder, Kind, too_deep};
 use crate::{Document, SyntaxError};
-
-/// What aliases may add to a file: so many parts, and more where it is large. Each costs some hundred bytes of memory.
-const ALIASED_PARTS: usize = 1_000_000;
 
 /// Reads the documents of a text, one after another.
 pub(crate) struct Reader<'a> {
@@ -29,46 +33,14 @@ pub(crate) struct Reader<'a> {
     cursor: Mark,
     /// How many collections are open since the outermost with brackets.
     flow: usize,
-    /// Where the last document that could be read ends.
-    boundary: Mark,
+    /// Where the document before ends; `None` after one that could not be read.
+    boundary: Option<Mark>,
     /// The next character that go-yaml takes for a line break and the parser does not.
     odd_break: Option<usize>,
     /// The number of the next document.
     index: usize,
-    /// What aliases have still left to add.
-    aliased_parts: usize,
-}
-
-/// A part of a document.
-#[derive(Clone, Debug)]
-enum Part<'a> {
-    Scalar(Scalar<'a>),
-    Open(Kind, Span),
-    /// With the place after the bracket, if there is one.
-    Close(Option<(u32, u32)>),
-    Alias(usize, Span),
-}
-
-/// An event as saphyr gives it, with the anchor it defines or 0.
-struct Read<'a> {
-    part: Part<'a>,
-    anchor: usize,
-}
-
-/// The parts of a document that have anchors, kept for the aliases that repeat them.
-#[derive(Default)]
-struct Anchors<'a> {
-    /// All parts from the start of an anchored one to its end.
-    log: Vec<Part<'a>>,
-    /// Where in the log each anchor's parts start and end, by the order of their definition; an end of 0 means that it is
-    /// not finished.
-    ranges: Vec<(usize, usize)>,
-    /// saphyr's number of the first anchor.
-    first: usize,
-    /// Anchored collections that are open, with the number of collections around them.
-    open: Vec<(usize, usize)>,
-    /// Collections that are open.
-    depth: usize,
+    /// What aliases may still add.
+    budget: Budget,
 }
 
 impl<'a> Reader<'a> {
@@ -86,10 +58,10 @@ impl<'a> Reader<'a> {
             origin,
             cursor: origin,
             flow: 0,
-            boundary: origin,
+            boundary: Some(origin),
             odd_break: find_odd_break(text, origin.byte),
             index,
-            aliased_parts: ALIASED_PARTS + text.len() / 16,
+            budget: Budget::of(text),
         }
     }
 
@@ -98,8 +70,7 @@ impl<'a> Reader<'a> {
         let read = loop {
             match self.parser.as_mut()?.next_event() {
                 Some(Ok((Event::DocumentStart(..), between))) => {
-                    self.cursor = self.mark(between.end);
-                    self.flow = 0;
+                    self.start_document(self.mark(between.end));
                     break self.document();
                 }
                 Some(Err(error)) => break Err(self.syntax_error(&error)),
@@ -113,8 +84,11 @@ impl<'a> Reader<'a> {
                 }
             }
         };
-        if read.is_err() && self.parser.as_mut().is_some_and(|parser| parser.proceed_next_document() != Ok(true)) {
-            self.parser = None;
+        if read.is_err() {
+            self.boundary = None;
+            if self.parser.as_mut().is_some_and(|parser| parser.proceed_next_document() != Ok(true)) {
+                self.parser = None;
+            }
         }
         self.index += 1;
         Some(read.map(|node| Document { node, index }))
@@ -124,42 +98,35 @@ impl<'a> Reader<'a> {
     fn document(&mut self) -> Result<Node<'a>, SyntaxError> {
         let mut builder = Builder::default();
         let mut anchors = Anchors::default();
-        let mut repeats: Vec<Repeat> = Vec::new();
         loop {
-            let part = if let Some(repeat) = repeats.last_mut() {
-                if repeat.next == repeat.end {
-                    repeats.pop();
-                    continue;
-                }
-                let Some(part) = repeat.part(&anchors.log, &mut self.aliased_parts) else {
-                    let message = "its aliases make the document many times larger than its text";
-                    return Err(error_at(repeats[0].alias, message));
-                };
-                part
-            } else {
-                let Some(read) = self.part(builder.top())? else { break };
-                anchors.note(&read);
-                read.part
+            let (part, alias) = match anchors.repeated(&mut self.budget)? {
+                Some((part, alias)) => (part, Some(alias)),
+                None => match self.part(builder.top())? {
+                    Some((part, anchor)) => {
+                        anchors.note(&part, anchor);
+                        (part, None)
+                    }
+                    None => break,
+                },
             };
-            let alias = repeats.first().map(|repeat| repeat.alias);
             let added = match part {
-                Part::Alias(anchor, span) => anchors.repeat(anchor, span).map(|repeat| repeats.push(repeat)),
                 Part::Scalar(scalar) if builder.expects_key() => add_key(&mut builder, scalar),
-                Part::Scalar(scalar) => {
-                    let span = scalar.span;
-                    let data = scalar.into_data().map_err(|message| error_at(span, message));
-                    data.and_then(|data| builder.value(Node { data, span }))
-                }
+                Part::Scalar(scalar) => add_value(&mut builder, scalar),
                 Part::Open(kind, span) => builder.open(kind, span),
                 Part::Close(end) => builder.close(end),
+                Part::Alias(anchor, span) => anchors.repeat(anchor, span),
             };
-            added.map_err(|error| alias.map_or(error.clone(), |alias| error_at(alias, error.message)))?;
+            // What an alias makes wrong is wrong where the alias stands.
+            added.map_err(|error| match alias {
+                Some(alias) => error_at(alias, error.message),
+                None => error,
+            })?;
         }
         builder.finish().ok_or_else(|| self.cursor.error("there is no document"))
     }
 
-    /// The next part of the document; `None` at its end.
-    fn part(&mut self, parent: Option<Kind>) -> Result<Option<Read<'a>>, SyntaxError> {
+    /// The next part of the document, and the number of the anchor it has, or 0; `None` at its end.
+    fn part(&mut self, parent: Option<Kind>) -> Result<Option<(Part<'a>, usize)>, SyntaxError> {
         let event = self.parser.as_mut().and_then(Parser::next_event).transpose();
         let Some((event, between)) = event.map_err(|error| self.syntax_error(&error))? else { return Ok(None) };
         let (part, anchor) = match event {
@@ -169,7 +136,7 @@ impl<'a> Reader<'a> {
                 }
                 let (text, span) = self.scalar(text, style, between);
                 let tag = match tag {
-                    Some(tag) => Tag::new(tag.handle(), tag.suffix()),
+                    Some(tag) => Tag::new(&tag),
                     None if style == ScalarStyle::Plain => Tag::None,
                     None => Tag::String,
                 };
@@ -197,17 +164,14 @@ impl<'a> Reader<'a> {
             Event::UnresolvedAlias(name) => {
                 return Err(self.mark(between.start).error(format!("there is no anchor for the alias *{name}")));
             }
-            _ => {
-                let end = self.mark(between.start);
-                return self.end_document(end).map(|()| None);
-            }
+            _ => return self.end_document(self.mark(between.start)).map(|()| None),
         };
         if anchor > 0
             && let Some(Ok((Event::Anchor(_, name), between))) = self.parser.as_mut().and_then(Parser::next_event)
         {
             check_anchor(&name).map_err(|message| self.mark(between.start).error(message))?;
         }
-        Ok(Some(Read { part, anchor }))
+        Ok(Some((part, anchor)))
     }
 
     /// Where a collection starts, its bracket included. The cursor moves there.
@@ -253,8 +217,14 @@ impl<'a> Reader<'a> {
     fn scalar(&mut self, text: Cow<'a, str>, style: ScalarStyle, between: Between) -> (Cow<'a, str>, Span) {
         let (mut start, mut end) = (self.mark(between.start), self.mark(between.end));
         let text = match style {
-            // The parser writes `~` for what is left out.
-            ScalarStyle::Plain if start == end => Cow::Borrowed(""),
+            ScalarStyle::Plain if start == end => {
+                // What is left out: the parser calls it `~` and has it stand before its `:`.
+                if self.at(start) == Some(b':') {
+                    start = start.advanced(self.text, start.byte + 1);
+                    end = start;
+                }
+                Cow::Borrowed("")
+            }
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 let header = self.seek(self.cursor, b":?-");
                 if matches!(self.at(header), Some(b'|' | b'>')) {
@@ -306,11 +276,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn start_document(&mut self, start: Mark) {
+        self.cursor = start;
+        self.flow = 0;
+        if self.boundary.is_none() {
+            self.boundary = Some(start);
+            if self.odd_break.is_some_and(|at| at < start.byte) {
+                self.odd_break = find_odd_break(self.text, start.byte);
+            }
+        }
+    }
+
     /// Go-yaml takes three more characters for line breaks, as YAML 1.1 has it: what follows one in a comment would be
     /// content there.
     fn end_document(&mut self, end: Mark) -> Result<(), SyntaxError> {
-        let start = std::mem::replace(&mut self.boundary, end);
-        let Some(at) = self.odd_break.filter(|at| *at < end.byte) else { return Ok(()) };
+        let start = self.boundary.replace(end);
+        let (Some(start), Some(at)) = (start, self.odd_break.filter(|at| *at < end.byte)) else { return Ok(()) };
         self.odd_break = find_odd_break(self.text, end.byte);
         let character = self.text[at..].chars().next().unwrap_or_default();
         let message =
@@ -337,89 +318,10 @@ fn add_key<'a>(builder: &mut Builder<'a>, scalar: Scalar<'a>) -> Result<(), Synt
     Ok(())
 }
 
-/// An anchored part that is being repeated for an alias.
-struct Repeat {
-    /// Its place in the log, as far as it is not repeated yet.
-    next: usize,
-    start: usize,
-    end: usize,
-    /// Where the alias stands.
-    alias: Span,
-}
-
-impl Repeat {
-    /// The next part; `None` where the budget is spent.
-    fn part<'a>(&mut self, log: &[Part<'a>], budget: &mut usize) -> Option<Part<'a>> {
-        let at = self.next;
-        self.next += 1;
-        *budget = budget.checked_sub(log[at].cost())?;
-        let mut part = log[at].clone();
-        if at == self.start || self.next == self.end {
-            // As a whole it stands where the alias does.
-            match &mut part {
-                Part::Scalar(Scalar { span, .. }) | Part::Open(_, span) | Part::Alias(_, span) => *span = self.alias,
-                Part::Close(end) => *end = Some((self.alias.end_line, self.alias.end_column)),
-            }
-        }
-        Some(part)
-    }
-}
-
-impl Part<'_> {
-    /// What it takes to repeat it, in units of some hundred bytes.
-    fn cost(&self) -> usize {
-        match self {
-            Part::Scalar(Scalar { text: Cow::Owned(text), .. }) => 1 + text.len() / 64,
-            _ => 1,
-        }
-    }
-}
-
-impl<'a> Anchors<'a> {
-    /// Takes note of a part that was read.
-    fn note(&mut self, read: &Read<'a>) {
-        let anchored = read.anchor > 0;
-        if anchored {
-            if self.ranges.is_empty() {
-                self.first = read.anchor;
-            }
-            self.ranges.push((self.log.len(), 0));
-        }
-        if anchored || !self.open.is_empty() {
-            self.log.push(read.part.clone());
-        }
-        match read.part {
-            Part::Open(..) => {
-                if anchored {
-                    self.open.push((self.ranges.len() - 1, self.depth));
-                }
-                self.depth += 1;
-            }
-            Part::Close(_) => {
-                self.depth = self.depth.saturating_sub(1);
-                if let Some((anchor, _)) = self.open.pop_if(|(_, depth)| *depth == self.depth) {
-                    self.ranges[anchor].1 = self.log.len();
-                }
-            }
-            Part::Scalar(_) | Part::Alias(..) => {
-                if anchored {
-                    let last = self.ranges.len() - 1;
-                    self.ranges[last].1 = self.log.len();
-                }
-            }
-        }
-    }
-
-    /// What an alias repeats.
-    fn repeat(&self, anchor: usize, alias: Span) -> Result<Repeat, SyntaxError> {
-        // saphyr remembers the anchors of earlier documents; YAML does not.
-        let range = anchor.checked_sub(self.first).and_then(|place| self.ranges.get(place));
-        match range {
-            None => Err(error_at(alias, "its anchor is in another document")),
-            Some((_, 0)) => Err(error_at(alias, "the alias stands within its own anchor")),
-            Some((start, end)) => Ok(Repeat { next: *start, start: *start, end: *end, alias }),
-        }
-    }
+fn add_value<'a>(builder: &mut Builder<'a>, scalar: Scalar<'a>) -> Result<(), SyntaxError> {
+    let span = scalar.span;
+    let data = scalar.into_data().map_err(|message| error_at(span, message))?;
+    builder.value(Node { data, span })
 }
 
 /// Go-yaml's anchors are made of ASCII letters, digits, `-` and `_`; other names it reads otherwise or not at all.
