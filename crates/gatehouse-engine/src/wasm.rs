@@ -7,9 +7,12 @@ mod answer;
 mod guest;
 mod payload;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, thread};
 
@@ -111,7 +114,7 @@ impl Modules {
             .module(compiled)
             .build_pre()
             .map_err(|error| Fault::Import(error.to_string()))?;
-        let module = Module(Arc::new(Loaded { name: name.to_owned(), metadata, module, idle: Mutex::default() }));
+        let module = Module(Arc::new(Loaded { name: name.to_owned(), metadata, module, id: LOADED.fetch_add(1, Ordering::Relaxed) }));
         match module.ask("protocol_version", b"")? {
             ProtocolVersion::V1 => Ok(module),
             other @ ProtocolVersion::Unknown => Err(Fault::Answer(format!("its protocol version is {other:?}, not V1"))),
@@ -167,7 +170,7 @@ fn metadata(bytes: &[u8]) -> Result<Option<Value>, Fault> {
     Ok(None)
 }
 
-/// A compiled module. It is cheap to clone, and threads can share it: each call gets an instance of its own.
+/// A compiled module. It is cheap to clone, and threads can share it: each has an instance of its own.
 #[derive(Clone)]
 pub struct Module(Arc<Loaded>);
 
@@ -175,8 +178,16 @@ struct Loaded {
     name: String,
     metadata: Option<Value>,
     module: WasmtimeEngineProviderPre,
-    /// Instances that nobody calls at the moment.
-    idle: Mutex<Vec<Guest>>,
+    /// Tells it from every other module in this process.
+    id: usize,
+}
+
+/// How many modules were loaded.
+static LOADED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The instances of this thread, by module: waPC's hosts stay in the thread that started them.
+    static GUESTS: RefCell<HashMap<usize, Guest>> = RefCell::default();
 }
 
 impl fmt::Debug for Module {
@@ -242,14 +253,13 @@ impl Module {
         self.answer(operation, payload).map_err(|fault| ModuleError::new(self.name(), fault))
     }
 
-    /// Calls the module on an instance that is free, or else a new one. One that failed is never called again.
+    /// Calls the module on this thread's instance, or else a new one. One that failed is never called again.
     fn answer(&self, operation: &str, payload: &[u8]) -> Result<Vec<u8>, Fault> {
-        let idle = || self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = idle().pop();
-        let mut guest = free.map_or_else(|| Guest::start(&self.0.module), Ok)?;
+        let kept = GUESTS.with_borrow_mut(|guests| guests.remove(&self.0.id));
+        let mut guest = kept.map_or_else(|| Guest::start(&self.0.module), Ok)?;
         let answer = guest.call(operation, payload);
         if guest.is_sound {
-            idle().push(guest);
+            GUESTS.with_borrow_mut(|guests| guests.insert(self.0.id, guest));
         }
         answer
     }

@@ -256,22 +256,17 @@ impl Checker<'_> {
             });
             return report;
         }
-        // A file of JSON that merely lies in the folder, such as a tool's settings with comments, is none of ours.
-        let is_ours = !matches!(input, Input::Found(path) if is_json(path)) || text.contains("\"apiVersion\"");
         let mut is_empty = true;
         for document in read(text, format(input)) {
             is_empty = false;
             match document {
                 Ok(document) => self.check_document(name, &document, &mut report),
-                Err(error) if is_ours => report.problems.push(Problem {
+                Err(error) => report.problems.push(Problem {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
                     message: error.message,
                     help: text.contains("{{").then(|| "it looks like a template: render it, and check the result".to_owned()),
                 }),
-                Err(error) => {
-                    report.passed_over.push(format!("{name}:{}: no Kubernetes object, and not JSON", error.line));
-                }
             }
         }
         if is_empty {

@@ -14,10 +14,8 @@ pub const STDIN: &str = "<stdin>";
 pub enum Input {
     /// Standard input, given as `-`.
     Stdin,
-    /// A file that was named.
+    /// A file, named or found in a folder.
     File(PathBuf),
-    /// A file found in a folder that was named.
-    Found(PathBuf),
 }
 
 impl Input {
@@ -26,7 +24,7 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::Stdin => STDIN.to_owned(),
-            Self::File(path) | Self::Found(path) => path.display().to_string(),
+            Self::File(path) => path.display().to_string(),
         }
     }
 
@@ -35,7 +33,7 @@ impl Input {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,
-            Self::File(path) | Self::Found(path) => Some(path),
+            Self::File(path) => Some(path),
         }
     }
 
@@ -105,7 +103,7 @@ impl Inputs {
             self.empty.push(folder.to_owned());
         }
         files.sort();
-        self.inputs.extend(files.into_iter().map(Input::Found));
+        self.inputs.extend(files.into_iter().map(Input::File));
     }
 }
 

@@ -116,7 +116,7 @@ fn what_is_no_object_is_counted_and_named() {
     let files: &[(&str, &[u8])] = &[
         ("comments.yaml", b"# nothing\n"),
         ("empty.yaml", b""),
-        ("settings.json", b"// a tool's settings\n{}"),
+        ("package.json", b"{\"name\": \"web\"}"),
         ("values.yaml", b"replicas: 3\n"),
     ];
     let (status, _, err) = check(files, &["."]);
@@ -126,7 +126,7 @@ fn what_is_no_object_is_counted_and_named() {
     for (name, why) in [
         ("comments.yaml", "an empty document"),
         ("empty.yaml", "an empty document"),
-        ("settings.json", "not JSON"),
+        ("package.json", "it has no kind"),
         ("values.yaml", "it has no kind"),
     ] {
         let named = err.lines().any(|line| line.starts_with("passed over: ./") && line.contains(name) && line.contains(why));

@@ -12,7 +12,7 @@ pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'
     if !ingress.may_be_nginx(settings) {
         return;
     }
-    // "All the other non-canary annotations will be ignored (inherited from the corresponding main ingress)".
+    // A canary has no server of its own, and takes both from the Ingress it stands beside (section "Canary" of the page above).
     if !is_true(ingress, "canary") {
         judge_redirect(ingress, settings, report);
         judge_rate_limit(ingress, settings, report);
