@@ -287,20 +287,26 @@ pub fn files(folder: &FilePath, extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The manifests of a built-in profile.
+///
+/// # Panics
+/// Where it cannot be read.
+#[must_use]
+pub fn profile_manifests(profile: &str) -> Vec<Value> {
+    let path = root().join("profiles").join(profile).with_extension("yaml");
+    let broken = |error: &dyn std::fmt::Display| -> ! { panic!("{}: {error}", path.display()) };
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| broken(&error));
+    let documents = serde_yaml_ng::Deserializer::from_str(&text);
+    documents.map(|document| Value::deserialize(document).unwrap_or_else(|error| broken(&error))).collect()
+}
+
 /// The settings that a built-in profile gives a policy; none where it does not have it.
 ///
 /// # Panics
 /// Where the profile cannot be read.
 #[must_use]
 pub fn profile_settings(profile: &str, policy: &str) -> Value {
-    let path = root().join("profiles").join(profile).with_extension("yaml");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    for document in serde_yaml_ng::Deserializer::from_str(&text) {
-        let manifest = Value::deserialize(document).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        if manifest["metadata"]["name"] == policy {
-            let settings = manifest["spec"]["settings"].clone();
-            return if settings.is_null() { json!({}) } else { settings };
-        }
-    }
-    json!({})
+    let manifest = profile_manifests(profile).into_iter().find(|manifest| manifest["metadata"]["name"] == policy);
+    let settings = manifest.map(|manifest| manifest["spec"]["settings"].clone());
+    settings.filter(|settings| !settings.is_null()).unwrap_or_else(|| json!({}))
 }

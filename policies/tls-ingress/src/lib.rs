@@ -87,8 +87,7 @@ rules! {
     ///
     /// ## Why
     /// It is in the certificate, its DNS may point here, and whoever asks for it gets an error: mostly a rule was
-    /// forgotten. And a certificate by an HTTP-01 challenge is issued only once
-    /// all of its names lead here.
+    /// forgotten. And a certificate by an HTTP-01 challenge is issued only once all of its names lead here.
     UNUSED_HOST = "unused-host": warn;
 
     /// Finds an Ingress whose redirect from HTTP to HTTPS is switched off by `ssl-redirect`; with `explicitRedirect` also

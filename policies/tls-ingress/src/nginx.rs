@@ -12,7 +12,7 @@ pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'
     if !ingress.may_be_nginx(settings) {
         return;
     }
-    // A canary has no server of its own, and takes both from the Ingress it stands beside (section "Canary" of the page above).
+    // A canary has no server of its own, and takes both from the Ingress it stands beside (see the page above).
     if !is_true(ingress, "canary") {
         judge_redirect(ingress, settings, report);
         judge_rate_limit(ingress, settings, report);
