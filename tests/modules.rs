@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// Every policy with its module, as `make modules` built it.
 fn modules() -> Vec<(&'static Policy, Module)> {
     let folder = std::env::var_os("GATEHOUSE_MODULES").map_or_else(|| root().join("target/modules"), PathBuf::from);
-    let compiler = Modules::new(&Cache::User, Duration::from_secs(60)).expect("the engine starts");
+    let compiler = Modules::new(&Cache::User, Duration::from_mins(1)).expect("the engine starts");
     let load = |policy: &&'static Policy| {
         let path = folder.join(policy.name).with_extension("wasm");
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run `make modules`", path.display()));
@@ -74,7 +74,8 @@ fn a_review_is_judged_as_its_manifest() {
                 continue;
             }
             // kubectl leaves the manifest as it was applied in an annotation.
-            let applied = &request["object"]["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
+            let applied =
+                &request["object"]["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
             let Some(applied) = applied.as_str() else { continue };
             let manifest: Value = serde_json::from_str(applied).expect("kubectl writes JSON");
             let mut found = review(policy, &settings, request).expect("a real review can be read");
@@ -113,8 +114,14 @@ fn what_cannot_be_judged_is_refused_with_a_reason() {
         (request(Value::Null), "request.object: it is required"),
         (request(json!([1])), "request.object: expected an object"),
         (r#"{"settings":5,"request":{}}"#.to_owned(), "settings: expected an object, found the number 5"),
-        (r#"{"settings":{"rules":{"nonsense":"deny"}}}"#.to_owned(), "settings.rules.nonsense: the policy has no such rule"),
-        (r#"{"settings":{"exempts":{}}}"#.to_owned(), "settings.exempts: there is no such field; did you mean \"exempt\"?"),
+        (
+            r#"{"settings":{"rules":{"nonsense":"deny"}}}"#.to_owned(),
+            "settings.rules.nonsense: the policy has no such rule",
+        ),
+        (
+            r#"{"settings":{"exempts":{}}}"#.to_owned(),
+            "settings.exempts: there is no such field; did you mean \"exempt\"?",
+        ),
         (r#"{"settings":{"fix":"yes"}}"#.to_owned(), "settings.fix: expected true or false"),
     ];
     for (policy, module) in modules() {
@@ -139,7 +146,8 @@ fn a_module_that_fixes_refuses_only_for_the_rest() {
             let request = create(&object);
             let answer = same_answer(policy, &module, &payload(&request, &settings));
             let findings = review(policy, &settings, &request).expect("a manifest can be read");
-            let has_rest = findings.iter().any(|finding| finding.fix.is_none() && finding.level == gatehouse_policy::Level::Deny);
+            let has_rest =
+                findings.iter().any(|finding| finding.fix.is_none() && finding.level == gatehouse_policy::Level::Deny);
             assert_eq!(answer["accepted"], json!(!has_rest), "{}: {answer}", policy.name);
             if !answer["mutated_object"].is_null() {
                 mended += 1;
@@ -203,7 +211,10 @@ fn real_reviews_are_judged_by_operation_and_subresource() {
     assert!(!judged("update-pod-dying", "run-as-nonroot", json!({})).is_empty());
     // kubectl debug is judged by its own container alone.
     let debug = judged("update-pod-ephemeralcontainers-plain", "run-as-nonroot", json!({"users": [1001]}));
-    assert!(!debug.is_empty() && debug.iter().all(|finding| finding.contains("spec.ephemeralContainers[0]")), "{debug:?}");
+    assert!(
+        !debug.is_empty() && debug.iter().all(|finding| finding.contains("spec.ephemeralContainers[0]")),
+        "{debug:?}"
+    );
     // An in-place resize concerns resources alone.
     assert!(judged("update-pod-resize-plain", "run-as-nonroot", json!({})).is_empty());
     assert!(judged("update-pod-resize-plain", "pinned-images", json!({})).is_empty());

@@ -135,7 +135,7 @@ impl Case {
         self.settings.clone().unwrap_or_default()
     }
 
-    /// The AdmissionRequest that the case judges: its own, or the CREATE of its object. `None` for a case of settings.
+    /// The `AdmissionRequest` that the case judges: its own, or the CREATE of its object. `None` for a case of settings.
     #[must_use]
     pub fn request(&self) -> Option<Value> {
         if let Some(request) = &self.request {
@@ -164,7 +164,7 @@ pub fn create(object: &Value) -> Value {
 /// As [`gatehouse_policy::Configured::review`].
 ///
 /// # Panics
-/// Where the settings are refused or the request is no AdmissionRequest: a case that means that says so.
+/// Where the settings are refused or the request is no `AdmissionRequest`: a case that means that says so.
 pub fn review(policy: &Policy, settings: &Value, request: &Value) -> Result<Vec<Finding>, ReadError> {
     let (settings, request) = (settings.to_string(), request.to_string());
     let settings = Node::from_json(settings.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
@@ -184,17 +184,17 @@ pub fn review(policy: &Policy, settings: &Value, request: &Value) -> Result<Vec<
 /// Every difference.
 pub fn compare(policy: &Policy, expected: &[Expected], found: &[Finding]) -> Result<(), String> {
     let mut left: Vec<&Finding> = found.iter().collect();
-    let mut differences = String::new();
+    let mut differences = Vec::new();
     for expected in expected {
         match left.iter().position(|finding| expected.matches(policy, finding)) {
             Some(position) => drop(left.remove(position)),
-            None => differences.push_str(&format!("missing: {expected:?}\n")),
+            None => differences.push(format!("missing: {expected:?}")),
         }
     }
     for finding in left {
-        differences.push_str(&format!("unexpected: {}\n", json!(finding)));
+        differences.push(format!("unexpected: {}", json!(finding)));
     }
-    if differences.is_empty() { Ok(()) } else { Err(differences) }
+    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
 impl Expected {

@@ -19,9 +19,7 @@ pub fn resource(group: &str, kind: &str) -> Cow<'static, str> {
         return singular.into();
     }
     match singular.as_bytes() {
-        [stem @ .., vowel, b'y'] if !b"aeiou".contains(vowel) => {
-            format!("{}ies", &singular[..=stem.len()]).into()
-        }
+        [stem @ .., vowel, b'y'] if !b"aeiou".contains(vowel) => format!("{}ies", &singular[..=stem.len()]).into(),
         [.., b's' | b'x' | b'z'] | [.., b'c' | b's', b'h'] => (singular + "es").into(),
         [] => singular.into(),
         _ => (singular + "s").into(),
@@ -31,9 +29,8 @@ pub fn resource(group: &str, kind: &str) -> Cow<'static, str> {
 /// Whether objects of a kind live in a namespace; `None` for a kind that is not known here.
 #[must_use]
 pub fn is_namespaced(group: &str, kind: &str) -> Option<bool> {
-    let holds = |table: &[(&str, &[&str])]| {
-        table.iter().any(|(its_group, kinds)| *its_group == group && kinds.contains(&kind))
-    };
+    let holds =
+        |table: &[(&str, &[&str])]| table.iter().any(|(its_group, kinds)| *its_group == group && kinds.contains(&kind));
     if holds(NAMESPACED) {
         Some(true)
     } else if holds(OF_THE_CLUSTER) {

@@ -81,6 +81,8 @@ impl Modules {
         let mut config = Config::new();
         // Modules of newer Go compilers use function references.
         config.cache(cache).epoch_interruption(true).wasm_function_references(true);
+        // The host shows only the outermost part of an error. With a backtrace that is the backtrace, not the reason.
+        config.wasm_backtrace_max_frames(None);
         let engine = Engine::new(&config)?;
         tick(&engine, timeout)?;
         Ok(Self { engine })
@@ -114,10 +116,17 @@ impl Modules {
             .module(compiled)
             .build_pre()
             .map_err(|error| Fault::Import(error.to_string()))?;
-        let module = Module(Arc::new(Loaded { name: name.to_owned(), metadata, module, id: LOADED.fetch_add(1, Ordering::Relaxed) }));
+        let module = Module(Arc::new(Loaded {
+            name: name.to_owned(),
+            metadata,
+            module,
+            id: LOADED.fetch_add(1, Ordering::Relaxed),
+        }));
         match module.ask("protocol_version", b"")? {
             ProtocolVersion::V1 => Ok(module),
-            other @ ProtocolVersion::Unknown => Err(Fault::Answer(format!("its protocol version is {other:?}, not V1"))),
+            other @ ProtocolVersion::Unknown => {
+                Err(Fault::Answer(format!("its protocol version is {other:?}, not V1")))
+            }
         }
     }
 }
@@ -399,7 +408,8 @@ impl Display for Fault {
             Self::Trap(reason) => write!(f, "it crashed: {reason}"),
             Self::Timeout => f.write_str("it was stopped: it ran for longer than a policy may"),
             Self::Capability(capability) => {
-                let whose = if capability.starts_with("kubernetes/") { " of a cluster (contextAwareResources)" } else { "" };
+                let whose =
+                    if capability.starts_with("kubernetes/") { " of a cluster (contextAwareResources)" } else { "" };
                 write!(
                     f,
                     "it asks for {capability}{whose}, which is not available here; leave this policy to the cluster's \

@@ -223,13 +223,7 @@ impl<'r> Report<'r> {
     }
 
     /// Reports a case of the rule that weighs differently, unless settings fix the rule's level (or it is off).
-    pub fn add_as(
-        &mut self,
-        level: Level,
-        rule: &Rule,
-        path: Path,
-        message: impl Into<String>,
-    ) -> Added<'_> {
+    pub fn add_as(&mut self, level: Level, rule: &Rule, path: Path, message: impl Into<String>) -> Added<'_> {
         self.add_at(self.level_or(rule, rule.level.and(Some(level))), rule, path, message.into())
     }
 

@@ -122,9 +122,7 @@ impl Configured {
     /// Where the object is not of the shape that the API gives its kind.
     pub fn review(&self, request: &Request<'_>) -> Result<Verdict, ReadError> {
         let known = request.subresource.is_empty() || self.policy.subresources.contains(&request.subresource);
-        if !known
-            || request.is_beyond_judgement()
-            || self.judge.common().exempt.object(request.namespace, request.name)
+        if !known || request.is_beyond_judgement() || self.judge.common().exempt.object(request.namespace, request.name)
         {
             return Ok(Verdict::default());
         }

@@ -68,8 +68,10 @@ impl<'r> Request<'r> {
     /// # Errors
     /// Where it is no such thing: the field at fault is named.
     pub fn read(request: &'r Node<'r>) -> Result<Self, ReadError> {
-        static ABSENT: Node<'static> =
-            Node { data: crate::node::Data::Null, span: crate::node::Span { line: 0, column: 0, end_line: 0, end_column: 0 } };
+        static ABSENT: Node<'static> = Node {
+            data: crate::node::Data::Null,
+            span: crate::node::Span { line: 0, column: 0, end_line: 0, end_column: 0 },
+        };
         let view: RequestView<'r> = request.view()?;
         let operation = match view.operation {
             "CREATE" => Operation::Create,

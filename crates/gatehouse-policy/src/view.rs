@@ -9,7 +9,9 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
 
 use crate::node::{Data, Member, Node};
 use crate::path::{Path, Segment};
@@ -333,9 +335,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     ) -> Result<V::Value, ReadError> {
         let members = self.members()?;
         if let Some(shared) = self.strict {
-            let unknown = |member: &&Member<'_>| {
-                !fields.contains(&&*member.key) && !shared.contains(&&*member.key)
-            };
+            let unknown = |member: &&Member<'_>| !fields.contains(&&*member.key) && !shared.contains(&&*member.key);
             if let Some(member) = members.iter().find(unknown) {
                 let known: Vec<&str> = fields.iter().chain(shared).copied().collect();
                 let reason = format!("there is no such field; {}", suggestion(&member.key, &known));

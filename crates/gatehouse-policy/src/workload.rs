@@ -164,11 +164,9 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
         let head: PodHead<'r> = node.view().map_err(located)?;
         let spec = node.view().map_err(located)?;
         let mut containers = Vec::new();
-        for (list, role) in [
-            ("initContainers", Role::Init),
-            ("containers", Role::Regular),
-            ("ephemeralContainers", Role::Ephemeral),
-        ] {
+        for (list, role) in
+            [("initContainers", Role::Init), ("containers", Role::Regular), ("ephemeralContainers", Role::Ephemeral)]
+        {
             let changed = match request.subresource {
                 "ephemeralcontainers" => role == Role::Ephemeral,
                 "resize" => role != Role::Ephemeral,

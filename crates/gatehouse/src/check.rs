@@ -212,7 +212,8 @@ impl Checker<'_> {
     pub fn run(&self, inputs: &[Input], render: &impl Render, output: &mut Output<'_>) -> std::io::Result<Summary> {
         let mut summary = Summary::default();
         for batch in inputs.chunks(BATCH) {
-            let reports: Vec<(FileReport, Rendered)> = batch.par_iter().map(|input| self.render(input, render)).collect();
+            let reports: Vec<(FileReport, Rendered)> =
+                batch.par_iter().map(|input| self.render(input, render)).collect();
             for (report, rendered) in reports {
                 summary.add(&report);
                 output.file(&report, &rendered)?;
@@ -265,7 +266,9 @@ impl Checker<'_> {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
                     message: error.message,
-                    help: text.contains("{{").then(|| "it looks like a template: render it, and check the result".to_owned()),
+                    help: text
+                        .contains("{{")
+                        .then(|| "it looks like a template: render it, and check the result".to_owned()),
                 }),
             }
         }
@@ -295,13 +298,7 @@ impl Checker<'_> {
         }
     }
 
-    fn judge(
-        &self,
-        file: &str,
-        document: usize,
-        object: &Node<'_>,
-        report: &mut FileReport,
-    ) -> Result<(), ReadError> {
+    fn judge(&self, file: &str, document: usize, object: &Node<'_>, report: &mut FileReport) -> Result<(), ReadError> {
         let mut request = Request::create(object, self.namespace)?;
         let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
         let (group, version) = split_api_version(api_version);
@@ -390,7 +387,9 @@ fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<&'n Node<'a>> {
         let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
         match node.get("items").map(|items| &items.data) {
             Some(Data::Array(items)) if kind.ends_with("List") && node.get("apiVersion").is_some() => {
-                items.iter().for_each(|item| collect(item, found));
+                for item in items {
+                    collect(item, found);
+                }
             }
             _ => found.push(node),
         }

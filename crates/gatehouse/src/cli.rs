@@ -47,7 +47,7 @@ struct Check {
     /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Which policies judge, and by which settings: baseline, herald, or a file or folder of ClusterAdmissionPolicies
+    /// Which policies judge, and by which settings: baseline, herald, or a file or folder of `ClusterAdmissionPolicy` manifests
     #[arg(long, value_name = "NAME|FILE|DIR", default_value = "baseline")]
     profile: String,
     /// How Gatehouse's policies are run: linked in, or as the modules that a cluster loads
@@ -135,7 +135,10 @@ impl Check {
         }
         for folder in &inputs.empty {
             let name = printable(&folder.display().to_string());
-            let _ = writeln!(anstream::stderr(), "note: {name}: there are no manifests (.yaml, .yml, .json) in this folder");
+            let _ = writeln!(
+                anstream::stderr(),
+                "note: {name}: there are no manifests (.yaml, .yml, .json) in this folder"
+            );
         }
         let namespaces = if profile.policies.iter().any(crate::profile::ProfilePolicy::needs_namespaces) {
             KnownNamespaces::among(&inputs.inputs)
@@ -143,11 +146,11 @@ impl Check {
             KnownNamespaces::default()
         };
         let checker = Checker { profile: &profile, namespace: &self.namespace, namespaces };
-        let checked = match self.output_format {
+        let result = match self.output_format {
             OutputFormat::Pretty => self.print(&checker, &inputs, &Pretty),
             OutputFormat::Json => self.print(&checker, &inputs, &Json),
         };
-        match checked {
+        match result {
             Ok(summary) if summary.problems > 0 => FAILED,
             Ok(summary) if summary.denied > 0 => DENIED,
             Ok(_) => CLEAN,
@@ -174,7 +177,8 @@ impl Check {
         };
         let Some(module) = &self.policy else { return Profile::load(&self.profile, &runner) };
         let name = module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let failed = |profile: &Path, reason: String| vec![ProfileError { profile: profile.display().to_string(), reason }];
+        let failed =
+            |profile: &Path, reason: String| vec![ProfileError { profile: profile.display().to_string(), reason }];
         let empty = Node::empty();
         let loaded = match &self.settings {
             None => runner.file(module, &empty),
@@ -250,7 +254,10 @@ impl Engines {
         let file = format!("{name}.wasm");
         folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file()).ok_or_else(|| {
             let searched: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            format!("{file} is in none of {}; build it with `make modules`, or name its folder with --modules", searched.join(", "))
+            format!(
+                "{file} is in none of {}; build it with `make modules`, or name its folder with --modules",
+                searched.join(", ")
+            )
         })
     }
 

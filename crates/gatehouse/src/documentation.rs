@@ -41,8 +41,8 @@ pub(crate) fn explain(name: &str) -> Result<String, String> {
     match named.as_slice() {
         [(policy, rule)] => Ok(page(policy, rule)),
         [] => {
-            let names: Vec<String> = all().map(|found| full(&found)).collect();
-            let known = names.iter().map(String::as_str).chain(all().map(|(_, rule)| rule.name));
+            let rules: Vec<String> = all().map(|found| full(&found)).collect();
+            let known = rules.iter().map(String::as_str).chain(all().map(|(_, rule)| rule.name));
             let known = known.chain(POLICIES.iter().map(|policy| policy.name));
             let hint = nearest(name, known).map_or_else(
                 || "`gatehouse policies` lists them all".to_owned(),
@@ -51,8 +51,8 @@ pub(crate) fn explain(name: &str) -> Result<String, String> {
             Err(format!("there is no rule {name:?}; {hint}"))
         }
         several => {
-            let names: Vec<String> = several.iter().map(full).collect();
-            Err(format!("several policies have a rule {name:?}: {}", names.join(", ")))
+            let rules: Vec<String> = several.iter().map(full).collect();
+            Err(format!("several policies have a rule {name:?}: {}", rules.join(", ")))
         }
     }
 }

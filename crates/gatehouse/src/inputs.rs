@@ -42,14 +42,12 @@ impl Input {
     /// # Errors
     /// Whatever the system says.
     pub fn read(&self) -> io::Result<Vec<u8>> {
-        match self.path() {
-            Some(path) => fs::read(path),
-            None => {
-                let mut bytes = Vec::new();
-                io::stdin().lock().read_to_end(&mut bytes)?;
-                Ok(bytes)
-            }
+        if let Some(path) = self.path() {
+            return fs::read(path);
         }
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -109,7 +107,8 @@ impl Inputs {
 
 /// Whether a file in a folder may hold manifests, by its name.
 fn is_manifest(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|kind| extension.eq_ignore_ascii_case(kind)))
+    path.extension()
+        .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|kind| extension.eq_ignore_ascii_case(kind)))
 }
 
 /// What the system says of a file, in our words where it is common.

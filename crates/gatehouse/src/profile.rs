@@ -138,7 +138,9 @@ impl ProfilePolicy {
     pub fn evaluate(&self, target: &Target<'_>) -> Result<Vec<Finding>, gatehouse_engine::EvaluationError> {
         let mut findings = self.evaluator.evaluate(&target.request)?;
         if self.monitor {
-            findings.iter_mut().for_each(|finding| finding.level = Level::Warn);
+            for finding in &mut findings {
+                finding.level = Level::Warn;
+            }
         }
         Ok(findings)
     }
@@ -204,7 +206,8 @@ impl Profile {
     /// Where there is no such profile, or one of its policies cannot be used; all that is wrong with it.
     pub fn load(name: &str, runner: &impl Runner) -> Result<Self, Vec<ProfileError>> {
         if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-            let mut loader = Loader { runner, profile: name.to_owned(), folder: None, policies: vec![], errors: vec![] };
+            let mut loader =
+                Loader { runner, profile: name.to_owned(), folder: None, policies: vec![], errors: vec![] };
             loader.read(text.as_bytes());
             return loader.finish();
         }

@@ -122,11 +122,8 @@ fn counted(number: usize, one: &str, many: &str) -> (String, bool) {
 /// What was checked and what came of it.
 fn sentence(summary: &Summary) -> String {
     let count = |number, one, many| counted(number, one, many).0;
-    let checked = format!(
-        "checked {} in {}",
-        count(summary.objects, "object", "objects"),
-        count(summary.files, "file", "files")
-    );
+    let checked =
+        format!("checked {} in {}", count(summary.objects, "object", "objects"), count(summary.files, "file", "files"));
     let mut parts = Vec::new();
     if summary.denied > 0 {
         parts.push(format!("{} denied", summary.denied));

@@ -31,8 +31,10 @@ fn pod(more: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::format_collect, reason = "a few lines of input, written plainly")]
 fn what_cannot_be_read_is_an_error_with_its_place() {
-    let bomb: String = (1..9).map(|of| format!("a{of}: &a{of} [{}]\n", vec![format!("*a{}", of - 1); 10].join(","))).collect();
+    let bomb: String =
+        (1..9).map(|of| format!("a{of}: &a{of} [{}]\n", vec![format!("*a{}", of - 1); 10].join(","))).collect();
     let deep_flow = format!("a: {}", "[".repeat(100_000));
     let deep_block: String = (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     let deep_json = "[".repeat(100_000);
@@ -46,12 +48,30 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
         ("deep-block.yaml", deep_block.into(), "202:202", "nests deeper than 200 levels"),
         ("deep.json", deep_json.into(), "1:", "nests deeper than 200 levels"),
         ("latin1.yaml", b"apiVersion: v1\nkind: caf\xe9\n".to_vec(), "2:10", "no part of UTF-8"),
-        ("user.yaml", pod("    securityContext:\n      runAsUser: \"1001\"\n").into(), "10:18",
-            "spec.containers[0].securityContext.runAsUser: expected an integer, found the string \"1001\""),
-        ("cpu.yaml", pod("    resources:\n      limits:\n        cpu: abc\n").into(), "11:14", "resources.limits.cpu: \"abc\" is no quantity"),
-        ("huge.yaml", pod("    resources:\n      limits:\n        cpu: 1e999\n").into(), "11:14", "\"1e999\" is out of range"),
-        ("port.yaml", pod("    livenessProbe:\n      tcpSocket:\n        port: true\n").into(), "11:15",
-            "livenessProbe.tcpSocket.port: expected the number or the name of a port, found the boolean true"),
+        (
+            "user.yaml",
+            pod("    securityContext:\n      runAsUser: \"1001\"\n").into(),
+            "10:18",
+            "spec.containers[0].securityContext.runAsUser: expected an integer, found the string \"1001\"",
+        ),
+        (
+            "cpu.yaml",
+            pod("    resources:\n      limits:\n        cpu: abc\n").into(),
+            "11:14",
+            "resources.limits.cpu: \"abc\" is no quantity",
+        ),
+        (
+            "huge.yaml",
+            pod("    resources:\n      limits:\n        cpu: 1e999\n").into(),
+            "11:14",
+            "\"1e999\" is out of range",
+        ),
+        (
+            "port.yaml",
+            pod("    livenessProbe:\n      tcpSocket:\n        port: true\n").into(),
+            "11:15",
+            "livenessProbe.tcpSocket.port: expected the number or the name of a port, found the boolean true",
+        ),
         ("kind.yaml", b"apiVersion: v1\nkind: 5\n".to_vec(), "2:7", "kind: expected a string, found the number 5"),
     ];
     for (name, content, place, message) in cases {
@@ -100,7 +120,9 @@ fn what_kubernetes_reads_is_read() {
     let bom = [b"\xef\xbb\xbf", pod("").as_bytes()].concat();
     let crlf = pod("").replace('\n', "\r\n");
     let cased = pod("    Image: other\n    fancy: 5\n");
-    for (name, content) in [("bom.yaml", bom.as_slice()), ("crlf.yaml", crlf.as_bytes()), ("cased.yaml", cased.as_bytes())] {
+    for (name, content) in
+        [("bom.yaml", bom.as_slice()), ("crlf.yaml", crlf.as_bytes()), ("cased.yaml", cased.as_bytes())]
+    {
         let (status, out, err) = check(&[(name, content)], &[name, "--output-format", "json"]);
         assert_eq!(status, 1, "{name}: {err}");
         assert!(out.contains("run-as-nonroot/non-root"), "{name}: {out}");
@@ -121,7 +143,10 @@ fn what_is_no_object_is_counted_and_named() {
     ];
     let (status, _, err) = check(files, &["."]);
     assert_eq!(status, 0);
-    assert_eq!(err, "checked 0 objects in 4 files: nothing found\n4 documents are no Kubernetes objects; -v names them\n");
+    assert_eq!(
+        err,
+        "checked 0 objects in 4 files: nothing found\n4 documents are no Kubernetes objects; -v names them\n"
+    );
     let (_, _, err) = check(files, &["-v", "."]);
     for (name, why) in [
         ("comments.yaml", "an empty document"),
@@ -129,7 +154,8 @@ fn what_is_no_object_is_counted_and_named() {
         ("package.json", "it has no kind"),
         ("values.yaml", "it has no kind"),
     ] {
-        let named = err.lines().any(|line| line.starts_with("passed over: ./") && line.contains(name) && line.contains(why));
+        let named =
+            err.lines().any(|line| line.starts_with("passed over: ./") && line.contains(name) && line.contains(why));
         assert!(named, "{name}: {err}");
     }
     let (status, _, err) = check(&[("text/readme.md", b"nothing")], &["text"]);
@@ -154,7 +180,10 @@ fn nothing_in_a_manifest_reaches_the_terminal_unescaped() {
     let evil = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"a\\e[31m\"}\nspec: {containers: [{name: \"x\\n::error::b\\e[0m\\u202e\"}]}\n";
     let (_, out, err) = check(&[("evil.yaml", evil.as_bytes())], &["evil.yaml"]);
     for text in [&out, &err] {
-        assert!(!text.chars().any(|character| (character.is_control() && character != '\n') || character == '\u{202e}'), "{text:?}");
+        assert!(
+            !text.chars().any(|character| (character.is_control() && character != '\n') || character == '\u{202e}'),
+            "{text:?}"
+        );
         assert!(!text.lines().any(|line| line.starts_with("::")), "{text}");
     }
 }

@@ -51,7 +51,8 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 /// The files of findings, with the policies that found something in them.
 fn found(answer: &Answer) -> Vec<(String, String)> {
-    let findings: Vec<Value> = serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.out));
+    let findings: Vec<Value> =
+        serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.out));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut found: Vec<_> = findings.iter().map(|of| (text(&of["file"]), text(&of["policy"]))).collect();
     found.dedup();
@@ -77,7 +78,8 @@ fn pretty_output_shows_the_line_the_fault_and_the_fix() {
 
 #[test]
 fn json_output_is_one_array_of_findings() {
-    let answer = gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/documented/frontend"]);
+    let answer =
+        gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/documented/frontend"]);
     insta::assert_snapshot!("frontend-json", answer.out);
     let clean = gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/hardened"]);
     assert_eq!((clean.status, clean.out.as_str()), (0, "[]\n"));
@@ -97,7 +99,10 @@ fn policies_and_rules_explain_themselves() {
         }
     }
     let unknown = gatehouse(&["explain", "livenes"]);
-    assert_eq!((unknown.status, unknown.err.as_str()), (2, "error: there is no rule \"livenes\"; did you mean \"liveness\"?\n"));
+    assert_eq!(
+        (unknown.status, unknown.err.as_str()),
+        (2, "error: there is no rule \"livenes\"; did you mean \"liveness\"?\n")
+    );
     insta::assert_snapshot!("explain", gatehouse(&["explain", "required-probes/liveness"]).out);
 }
 
@@ -110,7 +115,13 @@ fn standard_input_is_read() {
 
 #[test]
 fn folders_are_searched_and_gitignore_is_honoured() {
-    let files = [("a/one.yaml", POD), ("a/b/two.YML", POD), ("a/notes.txt", POD), ("a/out/three.yaml", POD), ("a/.gitignore", "out/\n")];
+    let files = [
+        ("a/one.yaml", POD),
+        ("a/b/two.YML", POD),
+        ("a/notes.txt", POD),
+        ("a/out/three.yaml", POD),
+        ("a/.gitignore", "out/\n"),
+    ];
     let folder = folder(&files);
     let answer = gatehouse_with(folder.path(), &["check", "--output-format", "json", "a", "a/one.yaml"], "");
     let mut files: Vec<_> = found(&answer).into_iter().map(|(file, _)| file).collect();
@@ -122,7 +133,8 @@ fn folders_are_searched_and_gitignore_is_honoured() {
 #[test]
 fn lists_are_their_items() {
     let item = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: app, image: nginx}]}}";
-    let text = format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n- apiVersion: v1\n  kind: PodList\n  items: [{item}]\n");
+    let text =
+        format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n- apiVersion: v1\n  kind: PodList\n  items: [{item}]\n");
     let answer = gatehouse_with(&root(), &["check", "--output-format", "json", "-"], &text);
     let findings: Vec<Value> = serde_json::from_str(&answer.out).expect("it prints JSON");
     let tags = findings.iter().filter(|finding| finding["rule"] == "pinned-images/tag");
@@ -138,10 +150,18 @@ fn a_profile_decides_which_objects_are_judged() {
     let every = "  rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE]}]\n";
     let selects = |more: &str| format!("{every}{more}");
     let judged = |kind: &str, spec: &str| {
-        let files = [("profile.yaml", profile(kind, spec)), ("k8s/pod.yaml", POD.to_owned()), ("k8s/namespace.yaml", namespace.to_owned())];
+        let files = [
+            ("profile.yaml", profile(kind, spec)),
+            ("k8s/pod.yaml", POD.to_owned()),
+            ("k8s/namespace.yaml", namespace.to_owned()),
+        ];
         let files: Vec<_> = files.iter().map(|(name, content)| (*name, content.as_str())).collect();
         let folder = folder(&files);
-        let answer = gatehouse_with(folder.path(), &["check", "--profile", "profile.yaml", "--output-format", "json", "k8s"], "");
+        let answer = gatehouse_with(
+            folder.path(),
+            &["check", "--profile", "profile.yaml", "--output-format", "json", "k8s"],
+            "",
+        );
         assert!(answer.status < 2, "{}", answer.err);
         !found(&answer).is_empty()
     };
@@ -171,7 +191,8 @@ fn a_profile_decides_which_objects_are_judged() {
 
 #[test]
 fn a_policy_in_monitor_mode_warns() {
-    let folder = folder(&[("profile/images.yaml", &profile("ClusterAdmissionPolicy", "  mode: monitor\n")), ("pod.yaml", POD)]);
+    let folder =
+        folder(&[("profile/images.yaml", &profile("ClusterAdmissionPolicy", "  mode: monitor\n")), ("pod.yaml", POD)]);
     let answer = gatehouse_with(folder.path(), &["check", "--profile", "profile", "pod.yaml"], "");
     assert_eq!(answer.status, 0, "{}", answer.err);
     assert!(answer.out.contains("warn[pinned-images/tag]"), "{}", answer.out);
@@ -181,19 +202,39 @@ fn a_policy_in_monitor_mode_warns() {
 fn a_bad_profile_is_an_error_with_its_place() {
     for (text, message) in [
         ("a: b\n".to_owned(), "it holds no ClusterAdmissionPolicy"),
-        (profile("ClusterAdmissionPolicyGroup", ""), "line 2, column 7: expected a ClusterAdmissionPolicy or an AdmissionPolicy"),
-        (profile("ClusterAdmissionPolicy", "  settings: {pullPolice: Always}\n"), "pullPolice: there is no such field; did you mean \"pullPolicy\"?"),
-        (profile("ClusterAdmissionPolicy", "  settings: {rules: {tags: deny}}\n"), "rules.tags: the policy has no such rule; did you mean \"tag\"?"),
+        (
+            profile("ClusterAdmissionPolicyGroup", ""),
+            "line 2, column 7: expected a ClusterAdmissionPolicy or an AdmissionPolicy",
+        ),
+        (
+            profile("ClusterAdmissionPolicy", "  settings: {pullPolice: Always}\n"),
+            "pullPolice: there is no such field; did you mean \"pullPolicy\"?",
+        ),
+        (
+            profile("ClusterAdmissionPolicy", "  settings: {rules: {tags: deny}}\n"),
+            "rules.tags: the policy has no such rule; did you mean \"tag\"?",
+        ),
         (profile("ClusterAdmissionPolicy", "  mode: watch\n"), "spec.mode: expected protect or monitor"),
-        (profile("ClusterAdmissionPolicy", "  matchConditions: [{name: a, expression: 'true'}]\n"), "matchConditions (\"a\") are not evaluated yet"),
-        (profile("ClusterAdmissionPolicy", "").replace("ghcr.io/gatehouse/policies/pinned-images", "ghcr.io/other/policy"), "is neither a policy of Gatehouse nor a .wasm file"),
+        (
+            profile("ClusterAdmissionPolicy", "  matchConditions: [{name: a, expression: 'true'}]\n"),
+            "matchConditions (\"a\") are not evaluated yet",
+        ),
+        (
+            profile("ClusterAdmissionPolicy", "")
+                .replace("ghcr.io/gatehouse/policies/pinned-images", "ghcr.io/other/policy"),
+            "is neither a policy of Gatehouse nor a .wasm file",
+        ),
         (profile("ClusterAdmissionPolicy", "  rules: 5\n"), "spec.rules: expected an array"),
         ("a: [\n".to_owned(), "line 1, column 4: this bracket is never closed"),
     ] {
         let folder = folder(&[("profile.yaml", &text), ("pod.yaml", POD)]);
         let answer = gatehouse_with(folder.path(), &["check", "--profile", "profile.yaml", "pod.yaml"], "");
         assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{text}");
-        assert!(answer.err.starts_with("error: profile profile.yaml: ") && answer.err.contains(message), "{}\ndoes not say {message}", answer.err);
+        assert!(
+            answer.err.starts_with("error: profile profile.yaml: ") && answer.err.contains(message),
+            "{}\ndoes not say {message}",
+            answer.err
+        );
     }
     let unknown = gatehouse(&["check", "--profile", "harald", "examples"]);
     assert_eq!(unknown.status, 2);
@@ -249,13 +290,23 @@ mod wasm {
     fn a_module_judges_alone_by_its_settings() {
         let module = format!("{}/run-as-nonroot.wasm", modules());
         let folder = folder(&[("pod.yaml", POD), ("settings.yaml", "users: [1001]\n"), ("bad.yaml", "user: [1001]\n")]);
-        let check = |more: &[&str]| gatehouse_with(folder.path(), &[&["check", "--policy", &module, "--output-format", "json", "pod.yaml"], more].concat(), "");
+        let check = |more: &[&str]| {
+            gatehouse_with(
+                folder.path(),
+                &[&["check", "--policy", &module, "--output-format", "json", "pod.yaml"], more].concat(),
+                "",
+            )
+        };
         let rules = |answer: &Answer| answer.out.matches("\"rule\"").count();
         assert_eq!(rules(&check(&[])), 1);
         assert_eq!(rules(&check(&["--settings", "settings.yaml"])), 2);
         let refused = check(&["--settings", "bad.yaml"]);
         assert_eq!(refused.status, 2);
-        assert!(refused.err.contains("did you mean \\\"users\\\"?") || refused.err.contains("did you mean \"users\"?"), "{}", refused.err);
+        assert!(
+            refused.err.contains("did you mean \\\"users\\\"?") || refused.err.contains("did you mean \"users\"?"),
+            "{}",
+            refused.err
+        );
     }
 
     #[test]

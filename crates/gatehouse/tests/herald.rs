@@ -44,7 +44,10 @@ fn documented_manifests_get_the_expected_verdicts() {
                         && finding["level"] == verdict["level"]
                         && finding["path"] == verdict["path"]
                         && finding["fix"].is_object() == (verdict["fix"] == true)
-                        && finding["message"].as_str().unwrap_or_default().contains(verdict["message"].as_str().unwrap_or_default())
+                        && finding["message"]
+                            .as_str()
+                            .unwrap_or_default()
+                            .contains(verdict["message"].as_str().unwrap_or_default())
                 });
                 let position = position.unwrap_or_else(|| panic!("{file}: {object} lacks {verdict}"));
                 found.remove(position);
@@ -69,7 +72,16 @@ fn hardened_manifests_are_the_same_stack() {
     let objects = |folder: &str| {
         let folder = root().join("examples/herald").join(folder);
         let mut names = Vec::new();
-        for part in ["namespaces/herald-production", "backend/deployment", "frontend/deployment", "ingress/production-ingress", "logging/fluent-bit", "monitoring/service-monitor", "storage/postgres-pv", "storage/redis-cluster"] {
+        for part in [
+            "namespaces/herald-production",
+            "backend/deployment",
+            "frontend/deployment",
+            "ingress/production-ingress",
+            "logging/fluent-bit",
+            "monitoring/service-monitor",
+            "storage/postgres-pv",
+            "storage/redis-cluster",
+        ] {
             let text = std::fs::read_to_string(folder.join(part).with_extension("yaml")).expect("it is there");
             for document in serde_yaml_ng::Deserializer::from_str(&text) {
                 let object: Value = serde::Deserialize::deserialize(document).expect("it is YAML");

@@ -92,7 +92,7 @@ rules! {
     /// Finds an image that is not an image reference: none at all, or a text that no runtime can pull.
     ///
     /// ## Why
-    /// The pod is accepted, and then waits for ever with `InvalidImageName`.
+    /// The API server accepts any text; the pod then waits for ever with `InvalidImageName`.
     ///
     /// Only a pod template may have an image volume without a reference, for a controller to fill in; the pod that is
     /// made of it is judged.
@@ -125,8 +125,9 @@ pub struct PinnedImages {
     registries: Option<Vec<Registry>>,
     /// The pull policy that every image must have: `Always`, `IfNotPresent` or `Never`. Absent: any.
     pull_policy: Option<PullPolicy>,
-    /// Images in other kinds of objects. The policy must be installed with these kinds in its `rules`. Their pull policy
-    /// is not judged.
+    /// Images in other kinds of objects, such as
+    /// `{group: redis.redis.opstreelabs.in, kind: RedisCluster, paths: [spec.kubernetesConfig.image]}`. The policy must be
+    /// installed with these kinds in its `rules`. Their pull policy is not judged.
     extra_image_paths: Vec<ExtraImages>,
 }
 

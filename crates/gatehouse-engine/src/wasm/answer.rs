@@ -1,7 +1,7 @@
 //! What a module's answer means.
 
 use gatehouse_policy::module::{ERROR_ANNOTATION, FINDINGS_ANNOTATION};
-use gatehouse_policy::{Finding, Fix, Level, Node, Path, PatchOperation, ReadError, Segment};
+use gatehouse_policy::{Finding, Fix, Level, Node, PatchOperation, Path, ReadError, Segment};
 use kubewarden_policy_sdk::response::ValidationResponse;
 use serde::Deserialize;
 
@@ -52,9 +52,9 @@ fn fields(patch: &[PatchOperation]) -> Option<String> {
         .iter()
         .take(NAMED_CHANGES)
         .map(|operation| match operation {
-            PatchOperation::Add { path, .. } | PatchOperation::Replace { path, .. } | PatchOperation::Remove { path } => {
-                path.as_str()
-            }
+            PatchOperation::Add { path, .. }
+            | PatchOperation::Replace { path, .. }
+            | PatchOperation::Remove { path } => path.as_str(),
         })
         .collect();
     match patch.len().saturating_sub(NAMED_CHANGES) {

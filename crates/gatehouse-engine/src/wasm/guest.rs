@@ -1,6 +1,7 @@
 //! One instance of a module in the waPC host that Kubewarden's policy server uses.
 
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wapc::WapcHost;
@@ -16,6 +17,9 @@ pub(super) const CALL: &str = "__guest_call";
 
 /// What the host says of a call that was interrupted; it has no other way to say it.
 const INTERRUPTED: &str = "execution deadline exceeded";
+
+/// What the host says of a call that the engine ended contains this.
+const TRAP: &str = "wasm trap: ";
 
 /// An instance of a module, ready to be called.
 pub(super) struct Guest {
@@ -33,22 +37,21 @@ impl Guest {
         let provider = module.rehydrate(Some(deadlines)).map_err(|error| Fault::Trap(error.to_string()))?;
         let missing = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&missing);
-        let host = WapcHost::new(
-            Box::new(provider),
-            Some(Box::new(move |_, binding: &str, namespace: &str, operation: &str, _: &[u8]| {
-                host_call(binding, namespace, operation).map_err(|capability| {
-                    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(capability.clone());
-                    Box::<dyn Error + Send + Sync>::from(capability)
-                })
-            })),
-        );
+        let callback = move |_, binding: &str, namespace: &str, operation: &str, _: &[u8]| {
+            host_call(binding, namespace, operation).map_err(|capability| {
+                *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(capability.clone());
+                Box::<dyn Error + Send + Sync>::from(capability)
+            })
+        };
+        let host = guarded(|| WapcHost::new(Box::new(provider), Some(Box::new(callback))))?;
         let host = host.map_err(|error| stopped(&error.to_string()))?;
         Ok(Self { host, missing, is_sound: true })
     }
 
     /// Asks the module something.
     pub(super) fn call(&mut self, operation: &str, payload: &[u8]) -> Result<Vec<u8>, Fault> {
-        let answer = self.host.call(operation, payload);
+        self.is_sound = false;
+        let answer = guarded(|| self.host.call(operation, payload))?;
         self.is_sound = answer.is_ok();
         // A module may do without what it was refused, or fail for want of it: either way its answer is worth nothing.
         if let Some(capability) = self.missing.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -61,9 +64,20 @@ impl Guest {
     }
 }
 
+/// Runs a module. The host panics where one points outside its memory; its instance is then to be thrown away.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Fault::Trap("it broke the waPC protocol".to_owned()))
+}
+
 /// Why a module gave no answer.
 fn stopped(reason: &str) -> Fault {
-    if reason.contains(INTERRUPTED) { Fault::Timeout } else { Fault::Error(reason.to_owned()) }
+    if reason.contains(INTERRUPTED) {
+        Fault::Timeout
+    } else if reason.contains(TRAP) {
+        Fault::Trap(reason.to_owned())
+    } else {
+        Fault::Error(reason.to_owned())
+    }
 }
 
 /// Does what a module asks of the host (<https://docs.kubewarden.io/reference/spec/host-capabilities/intro-host-capabilities>):

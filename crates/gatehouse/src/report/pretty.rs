@@ -82,7 +82,9 @@ fn flow(value: &Value) -> String {
         }
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         // Letters alone need no quotes; whatever might be read as something else keeps JSON's.
-        Value::String(text) if !text.is_empty() && text.chars().all(char::is_alphabetic) && !is_word(text) => text.clone(),
+        Value::String(text) if !text.is_empty() && text.chars().all(char::is_alphabetic) && !is_word(text) => {
+            text.clone()
+        }
         other => other.to_string(),
     }
 }
@@ -96,9 +98,11 @@ fn is_word(text: &str) -> bool {
 #[must_use]
 pub fn problem(problem: &Problem, text: &str) -> String {
     let lines = Lines::new(text);
-    let mut group = Title::ERROR
-        .primary_title(printable(&problem.message))
-        .elements(lines.snippet(&problem.file, problem.span, ""));
+    let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(lines.snippet(
+        &problem.file,
+        problem.span,
+        "",
+    ));
     if let Some(help) = &problem.help {
         group = group.element(Title::HELP.message(printable(help)));
     }
@@ -134,7 +138,8 @@ impl<'t> Lines<'t> {
         't: 's,
     {
         let file = printable(file);
-        let Some(line) = self.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty()) else {
+        let Some(line) = self.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty())
+        else {
             let origin = Origin::path(file);
             let [line, column] = [span.line, span.column].map(|number| usize::try_from(number).unwrap_or(0));
             return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
