@@ -8,7 +8,7 @@ MODULES := $(TARGET)/modules
 WASM := --profile module --target wasm32-wasip1
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build modules test lint fmt bench install clean artifacthub new-policy fuzz
+.PHONY: help toolchain build modules test lint fmt bench install clean artifacthub new-policy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,3 @@ artifacthub: toolchain ## make the Artifact Hub package files anew from each pol
 new-policy: ## make a new policy, registered everywhere: make new-policy NAME=host-ports
 	@tests/new-policy.sh "$(NAME)"
 	@$(MAKE) --no-print-directory artifacthub
-
-fuzz: ## feed both readers with random files for a minute each (needs cargo-fuzz and a nightly toolchain)
-	cd tests/fuzz && cargo +nightly fuzz run yaml -- -max_total_time=60
-	cd tests/fuzz && cargo +nightly fuzz run json -- -max_total_time=60
