@@ -165,9 +165,7 @@ impl Reading {
             // Letters that end in a dot are a name apart.
             let (apart, glued) = letters.rsplit_once('.').unwrap_or((if is_first { name } else { "" }, letters));
             let current = match run {
-                Some(run) if is_first && letters.is_empty() && continues(numbers, rest) => {
-                    Run { length: run.length + 1, ..run }
-                }
+                Some(run) if letters.is_empty() && continues(numbers, rest) => Run { length: run.length + 1, ..run },
                 _ => {
                     let inherited = run.filter(|_| !is_first).map(|run| run.owner);
                     Run {
@@ -290,9 +288,9 @@ mod tests {
         r35.4.1 -           r4.3 p                b2.1 p                 release1.2.3 -
 
         abc1234 -           deadbeef -            sha-abc1234 -          main-abc1234 -
-        gitabc1234 -        ABC1234 -             abc123 m               0123456789abcdef0123456789abcdef01234567 -
+        gitabc1234 -        ABC1234 -             abc123 m               abcdef12abcdef12abcdef12abcdef12abcdef12 -
         v1.2-5-gabc1234 -   latest-abc1234 -      3206.vb_15dcf73f6a_9-2-jdk17 -     defg1234 m
-        sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 -
+        sha256-acacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacac -
 
         20240115 -          2024-01-15 -          2024.01.15 -           2024_01_15 -
         main-20240101 -     nightly-2024-01-15 -  bookworm-20240110-slim -           latest-20240115 -
@@ -309,6 +307,10 @@ mod tests {
         v1.2.3-rc.1 -       1.22-rc.1 -           1.22rc1 -              17beta1 -
         beta-2 -            3.13.0a4 -            3.13b2 -               9.9p1 -
         22-ea-28 -          8u392 -               8u392-b08-jdk -        1.2-beta p
+        debian12u5 M        debian-12-9111 -      jdk17-9111 -           2.1-7zip p
+        alpine-arm64v8 M    1.2-u20 p             202399 -               lts-ubuntu !
+        1.2x-3 p            1.2-slim-3 p          2-jdk17v2.1.0 m        2-v2.1.0 -
+
         _ M                 _1 m                  ____ M                 1-2-3-4-5-6-7-8-9 -
         1.2.3.Final -       16.7.0-ce.0 -         12.x.5 m               1.2.dev5 p
     ";
