@@ -59,10 +59,10 @@ fn maximum(settings: &ResourceLimits, share: Share<'_>, side: Side) -> Option<St
     Some(format!("{}, expected at most {most}", told(share, side)?))
 }
 
-/// A request of 0 has no limit that is a multiple of it. What cannot be overcommitted is a matter of order.
+/// Any limit is beyond every multiple of a request of 0. What cannot be overcommitted is a matter of order.
 fn ratio(settings: &ResourceLimits, share: Share<'_>, side: Side) -> Option<String> {
     let ratio = settings.max_ratio.of(share.name).filter(|_| is_overcommitted(share.name))?;
-    let request = share.get(Side::Requests)?;
+    let request = share.request?;
     share.limit?.exceeds(request, ratio).then_some(())?;
     Some(format!("{}, expected at most {ratio} times the request of {request}", told(share, side)?))
 }

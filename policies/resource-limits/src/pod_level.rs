@@ -3,13 +3,14 @@
 use gatehouse_policy::Role;
 
 use crate::Pod;
-use crate::resources::{Amount, Amounts, Resources, Side, is_huge_pages, is_pod_level, is_resizable};
+use crate::resources::{Amount, Amounts, Resources, Side, is_huge_pages, is_resizable};
 
 /// A pod's own resources as the API server defaults them, in this order; none where the pod sets none.
 ///
 /// 1. A limit of huge pages, which has no request, is the containers' together (`defaultHugePagePodLimits`).
-/// 2. Once there is a limit, requests of cpu and memory are the containers' together; or else
-/// 3. a request is its limit (both `defaultPodRequests`).
+/// 2. Once there is a limit, requests of cpu and memory are the containers' together (`defaultPodRequests`).
+///
+/// What is still absent is the limit, as for containers.
 ///
 /// See `pkg/apis/core/v1/defaults.go` of kubernetes/kubernetes, and
 /// <https://github.com/kubernetes/enhancements/blob/master/keps/sig-node/2837-pod-level-resource-spec/README.md>.
@@ -30,9 +31,6 @@ pub fn resources(pod: &Pod) -> Resources {
         if is_resizable(&name) {
             own.requests.entry(name).or_insert(sum);
         }
-    }
-    for (name, limit) in own.limits.iter().filter(|(name, _)| is_pod_level(name)) {
-        own.requests.entry(name.clone()).or_insert_with(|| limit.clone());
     }
     own
 }
