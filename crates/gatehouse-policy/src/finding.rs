@@ -51,6 +51,9 @@ pub struct Finding {
     pub path: Path,
     /// What would mend it.
     pub fix: Option<Fix>,
+    /// Whether what stands at `path` is a secret: whoever prints the finding's source masks it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 /// A change that removes a finding.
@@ -230,7 +233,7 @@ impl<'r> Report<'r> {
     fn add_at(&mut self, level: Option<Level>, rule: &Rule, path: Path, message: String) -> Added<'_> {
         let Some(level) = level else { return Added { report: None } };
         let rule = format!("{}/{}", self.policy, rule.name);
-        self.findings.push(Finding { rule, level, message, path, fix: None });
+        self.findings.push(Finding { rule, level, message, path, fix: None, secret: false });
         Added { report: Some(self) }
     }
 
@@ -246,6 +249,15 @@ pub struct Added<'f> {
 }
 
 impl Added<'_> {
+    /// What stands at the finding's path is a secret, which must not be shown.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        if let Some(report) = &mut self.report {
+            report.hide();
+        }
+        self
+    }
+
     /// A fix after which the object runs as before.
     pub fn safe_fix(self, edits: impl IntoIterator<Item = Edit>) {
         self.fix(true, edits);
@@ -266,16 +278,38 @@ impl Added<'_> {
 /// What [`Added`] needs of a report, whatever the report borrows.
 trait Mend: fmt::Debug {
     fn mend(&mut self, safe: bool, edits: Vec<Edit>);
+    fn hide(&mut self);
 }
 
 impl Mend for Report<'_> {
     fn mend(&mut self, safe: bool, edits: Vec<Edit>) {
-        let patch: Option<Vec<_>> = edits.iter().map(|edit| edit.operation(self.object)).collect();
-        if let (Some(patch), Some(finding)) = (patch, self.findings.last_mut()) {
+        if let (Some(patch), Some(finding)) = (patch(self.object, &edits), self.findings.last_mut()) {
             finding.fix = Some(Fix { safe, patch });
             self.edits.extend(edits);
         }
     }
+
+    fn hide(&mut self) {
+        if let Some(finding) = self.findings.last_mut() {
+            finding.secret = true;
+        }
+    }
+}
+
+/// The edits as one JSON Patch, each operation on what those before it made: two edits may need the same absent parent.
+/// `None` where one of them is no operation.
+fn patch(object: &Node<'_>, edits: &[Edit]) -> Option<Vec<Operation>> {
+    let (first, rest) = edits.split_first()?;
+    let mut patch = vec![first.operation(object)?];
+    let mut edited = if rest.is_empty() { Value::Null } else { object.to_value() };
+    let mut done = first;
+    for edit in rest {
+        done.apply(&mut edited);
+        let text = serde_json::to_vec(&edited).ok()?;
+        patch.push(edit.operation(&Node::from_json(&text).ok()?)?);
+        done = edit;
+    }
+    Some(patch)
 }
 
 /// What a policy says of one request.

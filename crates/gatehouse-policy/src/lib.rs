@@ -16,6 +16,7 @@ pub mod policy;
 pub mod quantity;
 
 mod finding;
+mod members;
 mod path;
 mod request;
 mod settings;
@@ -23,6 +24,7 @@ mod view;
 mod workload;
 
 pub use finding::{Added, Edit, Finding, Fix, Level, Operation as PatchOperation, Report, Rule, Verdict};
+pub use members::Members;
 pub use node::Node;
 pub use path::{NotAPath, Path, Segment};
 pub use policy::{Configured, Context, Policy};

@@ -14,6 +14,9 @@ pub struct Request<'r> {
     pub group: &'r str,
     /// The object's kind.
     pub kind: &'r str,
+    /// What the request is for, as the API names it: `deployments`, also where the object is the `Scale` of one. Empty
+    /// where the request was made of a file, which says no more than the kind.
+    pub resource: &'r str,
     /// The subresource that is requested, such as `ephemeralcontainers`; empty for the object itself.
     pub subresource: &'r str,
     /// What is done.
@@ -54,6 +57,7 @@ impl<'r> Request<'r> {
         Ok(Self {
             group,
             kind: head.kind,
+            resource: "",
             subresource: "",
             operation: Operation::Create,
             namespace,
@@ -100,6 +104,7 @@ impl<'r> Request<'r> {
         Ok(Self {
             group: view.kind.group,
             kind: view.kind.kind,
+            resource: view.resource.resource,
             subresource: view.sub_resource,
             operation,
             namespace: view.namespace,
@@ -141,6 +146,8 @@ pub fn split_api_version(api_version: &str) -> (&str, &str) {
 struct RequestView<'r> {
     #[serde(borrow)]
     kind: Kind<'r>,
+    #[serde(borrow)]
+    resource: Resource<'r>,
     #[serde(alias = "sub_resource")]
     sub_resource: &'r str,
     name: &'r str,
@@ -153,6 +160,12 @@ struct RequestView<'r> {
 struct Kind<'r> {
     group: &'r str,
     kind: &'r str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Resource<'r> {
+    resource: &'r str,
 }
 
 /// What every object starts with.

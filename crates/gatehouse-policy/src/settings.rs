@@ -1,13 +1,12 @@
 //! What the settings of every policy have in common, and how settings are read.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::finding::Rule;
 use crate::glob::{self, Glob};
+use crate::members::Members;
 use crate::node::Node;
 use crate::path::Path;
 use crate::view::{self, ReadError, Reader};
@@ -74,7 +73,7 @@ impl Exempt {
 }
 
 /// Levels of rules as settings give them.
-pub type Levels = BTreeMap<String, Override>;
+pub type Levels = Members<String, Override>;
 
 /// The level that settings give a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -102,7 +101,7 @@ pub(crate) fn read<S: Settings>(node: &Node<'_>, rules: &[&Rule]) -> Result<(Com
         }
     }
     let names: Vec<&str> = rules.iter().map(|rule| rule.name).collect();
-    if let Some(unknown) = common.rules.keys().find(|name| !names.contains(&name.as_str())) {
+    if let Some(unknown) = common.rules.iter().map(|(name, _)| name).find(|name| !names.contains(&name.as_str())) {
         return Err(ReadError {
             path: Path::of(&["rules"]).key(unknown.clone()),
             reason: format!("the policy has no such rule; {}", view::suggestion(unknown, &names)),

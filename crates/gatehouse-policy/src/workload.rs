@@ -142,7 +142,10 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
     /// The pod of the request's workload; `None` where the object is no workload or has no pod.
     ///
     /// Of a request for the subresource `ephemeralcontainers` or `resize` it holds only the containers that the request
-    /// can change: who attaches a debugger need not answer for the rest of the pod.
+    /// can change: who attaches a debugger need not answer for the rest of the pod, nor for the debuggers before, which
+    /// can be neither changed nor removed; and what an init container runs with cannot be resized, save a sidecar's
+    /// (`ValidatePodEphemeralContainersUpdate` and `ValidatePodResize` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>).
     ///
     /// # Errors
     /// Where a field that a view names has another type than the API gives it.
@@ -176,8 +179,22 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
                 read_containers(items, role, exempt, &path.clone().key(list), &mut containers)?;
             }
         }
+        match request.subresource {
+            "ephemeralcontainers" => {
+                let before = request.old_object.and_then(|old| old.descend(keys)?.get("ephemeralContainers"));
+                containers.retain(|container| !has_container(before, container.name));
+            }
+            "resize" => containers.retain(|container| container.role != Role::Init),
+            _ => {}
+        }
         Ok(Some(Self { spec, head, kind: request.kind, subresource: request.subresource, path, containers }))
     }
+}
+
+/// Whether a list has a container of that name.
+fn has_container(list: Option<&Node<'_>>, name: &str) -> bool {
+    let Some(Data::Array(items)) = list.map(|list| &list.data) else { return false };
+    items.iter().any(|item| item.get("name").and_then(Node::as_str) == Some(name))
 }
 
 fn read_containers<'r, C: Deserialize<'r>>(

@@ -158,8 +158,7 @@ fn review(
     };
     holder.judge_amounts(report);
     for container in pod.containers() {
-        // A resize changes regular and sidecar containers alone.
-        let judged = container.role != Role::Ephemeral && !(resize && container.role == Role::Init);
+        let judged = container.role != Role::Ephemeral;
         if judged && !context.exempt.container(container.name, container.image) {
             let (who, path) = (container.to_string(), container.at(&["resources"]));
             let holder = Holder { who, path, given: container.given(), mendable: whole.is_empty(), settings, resize };

@@ -4,16 +4,14 @@ mod annotations;
 mod bound;
 mod gateway;
 mod ingress;
-mod members;
 mod nginx;
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Members, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::bound::Allowed;
-use crate::members::Members;
 
 rules! {
     /// Finds an Ingress without `spec.tls`, and a listener of a Gateway or ListenerSet that is not encrypted: its protocol
@@ -234,7 +232,6 @@ pub struct TlsIngress {
     /// Whether requests or connections must be limited by an annotation of ingress-nginx. Default: false.
     rate_limit: bool,
     /// What the values of annotations may be, by the annotation's whole name.
-    #[schemars(with = "std::collections::BTreeMap<String, Allowed>")]
     annotations: Members<String, Allowed>,
     /// The ingress classes that ingress-nginx serves, as globs. The rules `https-redirect`, `rate-limit` and `path-type`
     /// judge an Ingress of such a class, of no class, or with an annotation of ingress-nginx. Default: every class with

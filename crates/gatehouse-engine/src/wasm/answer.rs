@@ -26,7 +26,14 @@ pub(super) fn from_kit(response: &ValidationResponse) -> Option<Result<Vec<Findi
 /// change that it would make. That one has the change as its fix, which is not safe: nobody knows why it is made. All are
 /// about the whole object: no field is named in an answer.
 pub(super) fn from_any(policy: &str, response: ValidationResponse, object: &Node<'_>) -> Vec<Finding> {
-    let finding = |level, message| Finding { rule: policy.to_owned(), level, message, path: Path::root(), fix: None };
+    let finding = |level, message| Finding {
+        rule: policy.to_owned(),
+        level,
+        message,
+        path: Path::root(),
+        fix: None,
+        secret: false,
+    };
     let warnings = response.warnings.unwrap_or_default().into_iter().map(|warning| finding(Level::Warn, warning));
     if !response.accepted {
         let message = response.message.filter(|message| !message.trim().is_empty());
@@ -87,11 +94,13 @@ struct AnnotatedFinding {
     message: String,
     path: String,
     fix: Option<Fix>,
+    #[serde(default)]
+    secret: bool,
 }
 
 impl AnnotatedFinding {
     fn finding(self) -> Option<Finding> {
-        let Self { rule, level, message, path, fix } = self;
-        Some(Finding { rule, level, message, path: path.parse().ok()?, fix })
+        let Self { rule, level, message, path, fix, secret } = self;
+        Some(Finding { rule, level, message, path: path.parse().ok()?, fix, secret })
     }
 }

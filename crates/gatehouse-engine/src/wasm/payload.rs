@@ -83,8 +83,11 @@ impl<'r> Admission<'r> {
         let api_version = object.or(request.old_object).and_then(|object| object.get("apiVersion")?.as_str());
         let (_, version) = split_api_version(api_version.unwrap_or_default());
         let kind = GroupVersionKind { group: request.group, version, kind: request.kind };
-        let resource =
-            GroupVersionResource { group: request.group, version, resource: resource(request.group, request.kind) };
+        let resource = match request.resource {
+            "" => resource(request.group, request.kind),
+            named => named.into(),
+        };
+        let resource = GroupVersionResource { group: request.group, version, resource };
         let (operation, options) = match request.operation {
             Operation::Create => ("CREATE", "CreateOptions"),
             Operation::Update => ("UPDATE", "UpdateOptions"),
