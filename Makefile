@@ -2,13 +2,17 @@
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
+SECONDS ?= 60
 POLICIES := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard policies/*/Cargo.toml)))
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULES := $(TARGET)/modules
 WASM := --profile module --target wasm32-wasip1
+# A module names the sources of its panics: the same bytes on every machine, and no machine's folders in them.
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= \
+	--remap-path-prefix=$(CURDIR)=
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build modules test lint fmt bench install clean artifacthub new-policy
+.PHONY: help toolchain build modules test lint fmt fuzz bench install clean artifacthub docs new-policy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +44,10 @@ lint: toolchain ## check formatting, and let clippy look
 fmt: toolchain ## format the code
 	$(CARGO) fmt --all
 
+fuzz: ## feed the readers with what cargo-fuzz comes up with, for SECONDS=60, on a nightly compiler
+	@mkdir -p tests/fuzz/corpus
+	cd tests && $(CARGO) +nightly fuzz run readers fuzz/corpus fuzz/seeds -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10
+
 bench: build modules ## measure the checker and the modules; benches/README.md tells what and against whom
 	$(CARGO) bench --package gatehouse-benches
 
@@ -54,6 +62,9 @@ clean: ## remove what was built
 artifacthub: toolchain ## make the Artifact Hub package files anew from each policy's metadata.yml
 	GATEHOUSE_UPDATE=1 $(CARGO) test --quiet --package gatehouse-tests --no-default-features --test artifacthub
 
+docs: toolchain ## make the page of each policy anew from its documentation, settings and cases
+	GATEHOUSE_UPDATE=1 $(CARGO) test --quiet --package gatehouse-cli --no-default-features --test docs
+
 new-policy: ## make a new policy, registered everywhere: make new-policy NAME=host-ports
 	@tests/new-policy.sh "$(NAME)"
-	@$(MAKE) --no-print-directory artifacthub
+	@$(MAKE) --no-print-directory artifacthub docs

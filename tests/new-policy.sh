@@ -82,4 +82,5 @@ spec:
   mutating: false
 $(sed -n '/^rules:/,/^[a-z]*:/{/^mutating/!p}' "policies/$name/metadata.yml" | sed 's/^/  /')
 YAML
+echo "| [$name]($name.md) | pods on the node's own network |" >> docs/policies/README.md
 echo "policies/$name is there, in the workspace, the engine and the baseline profile; make test passes it"

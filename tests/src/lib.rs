@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 
 use gatehouse_engine::POLICIES;
-use gatehouse_policy::{Finding, Level, Node, Policy, ReadError, Request};
+use gatehouse_manifest::Format;
+use gatehouse_policy::node::Data;
+use gatehouse_policy::{Finding, Level, Node, Policy, ReadError, Request, module};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -234,6 +236,50 @@ pub fn fix_all(policy: &Policy, settings: &Value, mut request: Value) -> Result<
         }
     }
     Err("after a hundred fixes there are still some".to_owned())
+}
+
+/// Feeds both readers with bytes: that of manifests, and that of requests which the modules have. Whatever is read is
+/// judged by every policy.
+///
+/// # Panics
+/// Where a reader or a policy does: that is what fuzzing looks for. Also where a module's answer is no JSON.
+pub fn feed(bytes: &[u8]) {
+    let null = Node::from(Data::Null);
+    if let Ok(text) = gatehouse_manifest::decode(bytes) {
+        for format in [Format::Detect, Format::Yaml, Format::Json] {
+            for document in gatehouse_manifest::read(&text, format).filter_map(Result::ok) {
+                judge(&document.node, &null);
+                for item in items(&document.node) {
+                    judge(item, &null);
+                }
+            }
+        }
+    }
+    for policy in POLICIES {
+        for answer in [module::validate(policy, bytes), module::validate_settings(policy, bytes)] {
+            let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", policy.name));
+            serde_json::from_slice::<Value>(&answer).unwrap_or_else(|error| panic!("{}: {error}", policy.name));
+        }
+    }
+}
+
+fn items<'n, 'a>(node: &'n Node<'a>) -> &'n [Node<'a>] {
+    match node.get("items").map(|items| &items.data) {
+        Some(Data::Array(items)) => items,
+        _ => &[],
+    }
+}
+
+/// Every policy's findings on an object, each with its place.
+fn judge(object: &Node<'_>, settings: &Node<'_>) {
+    let Ok(request) = Request::create(object, "default") else { return };
+    for policy in POLICIES {
+        let configured = policy.configure(settings).unwrap_or_else(|error| panic!("{}: {error}", policy.name));
+        for finding in configured.review(&request).map(|verdict| verdict.findings).unwrap_or_default() {
+            std::hint::black_box(object.nearest(&finding.path));
+            std::hint::black_box(json!(finding).to_string());
+        }
+    }
 }
 
 /// Every real admission review, with its file's name.

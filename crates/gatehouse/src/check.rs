@@ -48,6 +48,9 @@ pub struct Located {
     /// What of the field is there to be shown, and whether all of it is.
     #[serde(skip)]
     pub shown: Shown,
+    /// Whether what stands at `span` is a secret, which no report shows.
+    #[serde(skip)]
+    pub secret: bool,
 }
 
 /// What a report underlines for a finding.
@@ -341,6 +344,7 @@ impl Checker<'_> {
                         },
                         fix: finding.fix,
                         shown,
+                        secret: finding.secret,
                     }
                 })),
                 // Several policies may read the field that is broken: once is enough.

@@ -1,5 +1,6 @@
 //! Findings for people: the line, what is wrong there, and how to mend it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
@@ -18,7 +19,8 @@ pub struct Pretty;
 
 impl Render for Pretty {
     fn findings(&self, report: &FileReport, text: &str) -> String {
-        let lines = Lines::new(text);
+        let text = masked(text, &report.findings);
+        let lines = Lines::new(&text);
         report.findings.iter().map(|finding| render(finding, &lines) + "\n\n").collect()
     }
 
@@ -94,10 +96,12 @@ fn is_word(text: &str) -> bool {
     ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Something that could not be checked, with its line where there is one.
+/// Something that could not be checked, with its line where there is one. Of that line, what a finding says is a secret
+/// is not shown.
 #[must_use]
-pub fn problem(problem: &Problem, text: &str) -> String {
-    let lines = Lines::new(text);
+pub fn problem(problem: &Problem, findings: &[Located], text: &str) -> String {
+    let text = masked(text, findings);
+    let lines = Lines::new(&text);
     let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(lines.snippet(
         &problem.file,
         problem.span,
@@ -107,6 +111,31 @@ pub fn problem(problem: &Problem, text: &str) -> String {
         group = group.element(Title::HELP.message(printable(help)));
     }
     Renderer::styled().render(&[group]) + "\n\n"
+}
+
+/// A file's text with a star in place of each character of its secrets: what is shown for one finding may stand on the
+/// same line as the secret of another. White space stays, so that lines and columns do.
+fn masked<'t>(text: &'t str, findings: &[Located]) -> Cow<'t, str> {
+    let spans: Vec<Span> = findings.iter().filter(|finding| finding.secret).map(|finding| finding.span).collect();
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = String::with_capacity(text.len());
+    for (line, source) in (1..).zip(text.split_inclusive('\n')) {
+        let here: Vec<&Span> = spans.iter().filter(|span| (span.line..=span.end_line).contains(&line)).collect();
+        if here.is_empty() {
+            masked.push_str(source);
+            continue;
+        }
+        for (column, character) in (1..).zip(source.chars()) {
+            let hides = |span: &&Span| {
+                (span.line < line || span.column <= column) && (line < span.end_line || column < span.end_column)
+            };
+            let is_hidden = !character.is_whitespace() && here.iter().any(hides);
+            masked.push(if is_hidden { '*' } else { character });
+        }
+    }
+    Cow::Owned(masked)
 }
 
 /// The lines of a file.
