@@ -1,6 +1,6 @@
 //! Runs the cases beside each policy, and on each of them the laws that hold for every policy.
 
-use gatehouse_policy::{Finding, Node, Policy};
+use gatehouse_policy::{Finding, Level, Node, Policy, module};
 use gatehouse_tests::{Case, all_cases, apply, compare, fix_all, review};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
@@ -61,5 +61,25 @@ fn fixes_hold(policy: &Policy, settings: &Value, request: &Value, found: &[Findi
             return Err(format!("applied twice, the fix changes more: {}", json!(finding)));
         }
     }
-    fix_all(policy, settings, request.clone()).map(drop)
+    if found.iter().any(|finding| finding.fix.is_some()) {
+        module_fixes(policy, settings, request, &fix_all(policy, settings, request.clone())?)?;
+    }
+    Ok(())
+}
+
+/// A module that fixes returns the object with every fix, or refuses for what has none.
+fn module_fixes(policy: &Policy, settings: &Value, request: &Value, fixed: &Value) -> Result<(), String> {
+    let mut settings = settings.clone();
+    settings["fix"] = json!(true);
+    let payload = json!({"request": request, "settings": settings}).to_string();
+    let answer = module::validate(policy, payload.as_bytes()).map_err(|error| error.to_string())?;
+    let answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+    let left = review(policy, &settings, fixed).map_err(|error| error.to_string())?;
+    let refuses = left.iter().any(|finding| finding.level == Level::Deny);
+    let object = if refuses { &Value::Null } else { &fixed["object"] };
+    let mutated = answer.get("mutated_object").unwrap_or(&Value::Null);
+    if answer["accepted"] == json!(!refuses) && mutated == object {
+        return Ok(());
+    }
+    Err(format!("as a module with `fix: true` it answers {answer}\nwhere all fixes make {fixed}"))
 }

@@ -320,3 +320,19 @@ pub struct Verdict {
     /// The changes of all fixes together.
     pub edits: Vec<Edit>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn edits_below_one_absent_parent_keep_each_other() {
+        let object = Node::from_json(br#"{"kind": "Pod"}"#).unwrap();
+        let edits = [Edit::set(Path::of(&["spec", "a"]), 1), Edit::set(Path::of(&["spec", "b"]), 2)];
+        let expected =
+            json!([{"op": "add", "path": "/spec", "value": {"a": 1}}, {"op": "add", "path": "/spec/b", "value": 2}]);
+        assert_eq!(json!(patch(&object, &edits)), expected);
+    }
+}

@@ -62,7 +62,8 @@ pub fn validate_settings(policy: &Policy, payload: &[u8]) -> CallResult {
 }
 
 fn respond(policy: &Policy, payload: &[u8]) -> Result<ValidationResponse, ReadError> {
-    let payload = Node::from_json(payload)?;
+    // The object is the payload's `request.object`.
+    let payload = Node::nested(payload, 2)?;
     if !matches!(payload.data, Data::Object(_)) {
         return Err(ReadError::new("expected an object with a request and settings"));
     }
@@ -78,20 +79,28 @@ fn respond(policy: &Policy, payload: &[u8]) -> Result<ValidationResponse, ReadEr
     let in_object = |error: ReadError| in_request(error.below(&Path::of(&["object"])));
     let verdict = configured.review(&request).map_err(in_object)?;
     if configured.fixes() && !verdict.edits.is_empty() {
-        return mend(&configured, &request, &verdict).map_err(in_object);
+        return mend(&configured, &request, verdict).map_err(in_object);
     }
     Ok(response(&verdict, None))
 }
 
-/// Applies every fix, and judges what comes of it: the request is refused only for what is left.
-fn mend(configured: &Configured, request: &Request<'_>, verdict: &Verdict) -> Result<ValidationResponse, ReadError> {
+/// Applies every fix, and judges what comes of it: the request is refused only for what is left. A fix may be possible
+/// only once another is made, hence the rounds; no policy needs more than two.
+fn mend(configured: &Configured, request: &Request<'_>, verdict: Verdict) -> Result<ValidationResponse, ReadError> {
+    const ROUNDS: usize = 4;
     let mut object = request.object.to_value();
-    for edit in &verdict.edits {
-        edit.apply(&mut object);
+    let mut left = verdict;
+    for _ in 0..ROUNDS {
+        for edit in &left.edits {
+            edit.apply(&mut object);
+        }
+        let text = serde_json::to_vec(&object).map_err(|error| ReadError::new(error.to_string()))?;
+        let mended = Node::from_json(&text)?;
+        left = configured.review(&Request { object: &mended, ..*request })?;
+        if left.edits.is_empty() {
+            break;
+        }
     }
-    let text = serde_json::to_vec(&object).map_err(|error| ReadError::new(error.to_string()))?;
-    let mended = Node::from_json(&text)?;
-    let left = configured.review(&Request { object: &mended, ..*request })?;
     if left.findings.iter().any(|finding| finding.level == Level::Deny) {
         return Ok(response(&left, None));
     }

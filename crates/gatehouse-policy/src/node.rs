@@ -86,9 +86,16 @@ impl<'a> Node<'a> {
     /// # Errors
     /// Where the text is not JSON, or nests deeper than [`MAX_DEPTH`].
     pub fn from_json(text: &'a [u8]) -> Result<Self, ReadError> {
+        Self::nested(text, 0)
+    }
+
+    /// Reads JSON that holds an object `around` levels down: that may nest as deep as one that stands alone.
+    pub(crate) fn nested(text: &'a [u8], around: usize) -> Result<Self, ReadError> {
         let mut reader = serde_json::Deserializer::from_slice(text);
         reader.disable_recursion_limit();
-        let node = Seed { depth: 0 }.deserialize(&mut reader).and_then(|node| reader.end().map(|()| node));
+        let node = Seed { depth: 0, most: MAX_DEPTH + around }
+            .deserialize(&mut reader)
+            .and_then(|node| reader.end().map(|()| node));
         node.map_err(|error| ReadError::new(format!("not JSON: {error}")))
     }
 
@@ -200,15 +207,23 @@ impl Serialize for Node<'_> {
 }
 
 /// Builds a [`Node`] from a deserializer, counting the levels.
+#[derive(Clone, Copy)]
 struct Seed {
     depth: usize,
+    most: usize,
+}
+
+impl Seed {
+    fn inner(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Seed {
     type Value = Node<'de>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
-        if self.depth > MAX_DEPTH {
+        if self.depth > self.most {
             return Err(de::Error::custom(format_args!("it nests deeper than {MAX_DEPTH} levels")));
         }
         deserializer.deserialize_any(self)
@@ -252,7 +267,7 @@ impl<'de> Visitor<'de> for Seed {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element_seed(Seed { depth: self.depth + 1 })? {
+        while let Some(item) = access.next_element_seed(self.inner())? {
             items.push(item);
         }
         Ok(Data::Array(items).into())
@@ -261,7 +276,7 @@ impl<'de> Visitor<'de> for Seed {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
         let mut members = Vec::new();
         while let Some(Key(key)) = access.next_key()? {
-            let value = access.next_value_seed(Seed { depth: self.depth + 1 })?;
+            let value = access.next_value_seed(self.inner())?;
             members.push(Member { key, key_span: Span::default(), value });
         }
         Ok(Data::Object(members).into())
@@ -292,6 +307,22 @@ impl<'de> de::Deserialize<'de> for Key<'de> {
 
 impl<'de> de::Deserialize<'de> for Node<'de> {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { depth: 0 }.deserialize(deserializer)
+        Seed { depth: 0, most: MAX_DEPTH }.deserialize(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_in_a_payload_may_nest_as_deep_as_one_alone() {
+        let arrays = |levels: usize| "[".repeat(levels + 1) + &"]".repeat(levels + 1);
+        for (levels, is_read) in [(MAX_DEPTH, true), (MAX_DEPTH + 1, false), (100_000, false)] {
+            let object = arrays(levels);
+            let payload = format!(r#"{{"request": {{"object": {object}}}}}"#);
+            assert_eq!(Node::from_json(object.as_bytes()).is_ok(), is_read, "{levels}");
+            assert_eq!(Node::nested(payload.as_bytes(), 2).is_ok(), is_read, "{levels}");
+        }
     }
 }
