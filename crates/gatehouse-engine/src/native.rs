@@ -9,6 +9,7 @@ pub const POLICIES: &[&Policy] = &[
     &resource_limits::POLICY,
     &pinned_images::POLICY,
     &tls_ingress::POLICY,
+    &service_exposure::POLICY,
 ];
 
 /// The policy of that name.

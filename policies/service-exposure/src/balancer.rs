@@ -1,0 +1,165 @@
+//! Whom a load balancer lets in.
+
+use gatehouse_policy::{Node, Path, Report, glob};
+
+use crate::range::{Family, Range};
+use crate::{SOURCE_RANGES, Service, ServiceExposure, at};
+
+/// The annotation that named the ranges before the field did. It counts where the field is empty, and the API server checks
+/// it alike (`GetLoadBalancerSourceRanges` in `pkg/api/service/util.go` of <https://github.com/kubernetes/kubernetes>).
+const RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Report<'_>) {
+    if is_internal(service, settings) {
+        return;
+    }
+    let field = &service.spec.load_balancer_source_ranges;
+    let annotation = service.annotation(RANGES).unwrap_or_default();
+    let mut families = Vec::new();
+    let mut judge_range = |text: &str, path: Path, report: &mut Report<'_>| {
+        // The API server passes over white space, and those who read the ranges after it do so too.
+        let range = Range::cidr(text.trim());
+        let what = match range {
+            None => "is no range of addresses",
+            Some(range) if range.is_world(settings.min_prefix) => "is open to the world",
+            Some(_) => "",
+        };
+        families.extend(range.map(|range| range.family));
+        if !what.is_empty() {
+            let message = format!("load balancer: {text:?} {what}, expected the ranges of its clients");
+            report.add(&SOURCE_RANGES, path, message);
+        }
+    };
+    let path = if !field.is_empty() {
+        for (index, text) in field.iter().enumerate() {
+            judge_range(text, at("loadBalancerSourceRanges").index(index), report);
+        }
+        at("loadBalancerSourceRanges")
+    } else if !annotation.trim().is_empty() {
+        let path = Path::of(&["metadata", "annotations"]).key(RANGES);
+        for text in annotation.split(',') {
+            judge_range(text, path.clone(), report);
+        }
+        path
+    } else {
+        let message = "load balancer: it is open to the world, expected the ranges of its clients";
+        report.add(&SOURCE_RANGES, at("loadBalancerSourceRanges"), message);
+        return;
+    };
+    for (family, other) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
+        if is_of(service, family) && !families.contains(&family) && families.contains(&other) {
+            let (family, other) = (family.name(), other.name());
+            let message = format!(
+                "load balancer: its ranges are all of {other}, which leaves {family} open to the world, expected \
+                 ranges of {family} too"
+            );
+            report.add(&SOURCE_RANGES, path.clone(), message);
+        }
+    }
+}
+
+/// Whether the Service has addresses of this family. Where it prefers two, it has them if only the cluster does.
+fn is_of(service: &Service<'_>, family: Family) -> bool {
+    matches!(service.spec.ip_family_policy, "PreferDualStack" | "RequireDualStack")
+        || service.spec.ip_families.contains(&family.name())
+}
+
+/// Whether its addresses are none of the internet's.
+fn is_internal(service: &Service<'_>, settings: &ServiceExposure) -> bool {
+    let class = service.spec.load_balancer_class;
+    CLASSES.contains(&class)
+        || (!class.is_empty() && glob::any(&settings.internal_classes, class))
+        || settings
+            .internal_annotations
+            .iter()
+            .any(|(name, values)| service.annotation(name).is_some_and(|value| glob::any(values, value)))
+        || CLOUDS.iter().any(|(names, values)| {
+            // Of several names the first that is there decides.
+            names.iter().find_map(|name| service.annotation(name)).is_some_and(|value| values.contains(&value))
+        })
+        || is_internal_on_aws(service)
+        || is_internal_on_oracle(service)
+        || is_internal_on_huawei(service)
+        || service.annotation(TENCENT_SUBNET).is_some_and(|subnet| !subnet.is_empty())
+}
+
+/// The classes whose load balancers are internal: GKE's (`pkg/annotations` of
+/// <https://github.com/kubernetes/ingress-gce>), and Tailscale's, which is reached within the tailnet
+/// (<https://tailscale.com/kb/1439/kubernetes-operator-cluster-ingress>).
+const CLASSES: &[&str] =
+    &["networking.gke.io/l4-regional-internal", "networking.gke.io/l4-regional-internal-legacy", "tailscale"];
+
+/// What Go's `strconv.ParseBool` takes for true.
+const TRUE: &[&str] = &["true", "1", "t", "T", "TRUE", "True"];
+
+/// What it takes for false.
+const FALSE: &[&str] = &["false", "0", "f", "F", "FALSE", "False"];
+
+/// The annotations that make a load balancer internal, with the values that do. All those without a source of their own are
+/// from <https://kubernetes.io/docs/concepts/services-networking/service/#internal-load-balancer>.
+const CLOUDS: &[(&[&str], &[&str])] = &[
+    // https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing
+    (&["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"], &["Internal", "internal"]),
+    // https://cloud-provider-azure.sigs.k8s.io/topics/loadbalancer/
+    (&["service.beta.kubernetes.io/azure-load-balancer-internal"], &["true"]),
+    (&["service.beta.kubernetes.io/openstack-internal-load-balancer"], &["true"]),
+    (&["service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type"], &["private"]),
+    (
+        &[
+            "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type",
+            "service.beta.kubernetes.io/alicloud-loadbalancer-address-type",
+        ],
+        &["intranet"],
+    ),
+    (&["service.beta.kubernetes.io/cce-load-balancer-internal-vpc"], &["true"]),
+    // https://docs.digitalocean.com/products/kubernetes/how-to/configure-load-balancers/
+    (&["service.beta.kubernetes.io/do-loadbalancer-network"], &["INTERNAL"]),
+    // https://github.com/hetznercloud/hcloud-cloud-controller-manager/blob/main/internal/annotation/load_balancer.go
+    (&["load-balancer.hetzner.cloud/disable-public-network"], TRUE),
+    // https://github.com/scaleway/scaleway-cloud-controller-manager/blob/master/docs/loadbalancer-annotations.md
+    (&["service.beta.kubernetes.io/scw-loadbalancer-private"], &["true"]),
+    // https://yandex.cloud/en/docs/managed-kubernetes/operations/create-load-balancer
+    (&["yandex.cloud/load-balancer-type"], &["internal"]),
+];
+
+/// Names the subnet of an internal load balancer.
+const TENCENT_SUBNET: &str = "service.kubernetes.io/qcloud-loadbalancer-internal-subnetid";
+
+/// The AWS Load Balancer Controller makes internal ones unless it is told otherwise; the cloud provider makes public ones,
+/// and takes every value but `false` for a yes. The controller takes the Services of its class, and those whose type is
+/// `external` or `nlb-ip`
+/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/#access-control>,
+/// `pkg/providers/v1/aws.go` of <https://github.com/kubernetes/cloud-provider-aws>). The scheme is believed without them
+/// too: by default the controller gives its class to every new Service.
+fn is_internal_on_aws(service: &Service<'_>) -> bool {
+    if let Some(scheme) = service.annotation("service.beta.kubernetes.io/aws-load-balancer-scheme") {
+        return scheme == "internal";
+    }
+    if let Some(internal) = service.annotation("service.beta.kubernetes.io/aws-load-balancer-internal") {
+        return !internal.is_empty() && !FALSE.contains(&internal);
+    }
+    matches!(service.spec.load_balancer_class, "service.k8s.aws/nlb" | "eks.amazonaws.com/nlb")
+        || matches!(
+            service.annotation("service.beta.kubernetes.io/aws-load-balancer-type"),
+            Some("external" | "nlb-ip")
+        )
+}
+
+/// Each kind of load balancer has an annotation of its own, and passes over the other's
+/// (<https://github.com/oracle/oci-cloud-controller-manager/blob/master/docs/load-balancer-annotations.md>).
+fn is_internal_on_oracle(service: &Service<'_>) -> bool {
+    let is_network = service.annotation("oci.oraclecloud.com/load-balancer-type") == Some("nlb");
+    let name = if is_network {
+        "oci-network-load-balancer.oraclecloud.com/internal"
+    } else {
+        "service.beta.kubernetes.io/oci-load-balancer-internal"
+    };
+    service.annotation(name).is_some_and(|value| TRUE.contains(&value))
+}
+
+/// What is to be made is described in JSON
+/// (<https://support.huaweicloud.com/intl/en-us/usermanual-cce/cce_10_0014.html>).
+fn is_internal_on_huawei(service: &Service<'_>) -> bool {
+    let made = service.annotation("kubernetes.io/elb.autocreate").unwrap_or_default();
+    Node::from_json(made.as_bytes()).is_ok_and(|made| made.get("type").and_then(Node::as_str) == Some("inner"))
+}
