@@ -15,7 +15,7 @@ crate=${name//-/_}
 words=${name//-/ }
 title=${words^}
 mkdir -p "policies/$name/src" "policies/$name/tests"
-sed "s/run-as-nonroot/$name/; s/^description = .*/description = \"$title\"/; /^serde_json/d" \
+sed "s/run-as-nonroot/$name/; s/^description = .*/description = \"$title\"/" \
     policies/run-as-nonroot/Cargo.toml > "policies/$name/Cargo.toml"
 cp policies/run-as-nonroot/build.rs "policies/$name/build.rs"
 sed "s/run-as-nonroot/$name/; /pods\/ephemeralcontainers/s/, \"pods\/ephemeralcontainers\"//

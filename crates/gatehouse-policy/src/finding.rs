@@ -4,9 +4,8 @@ use std::fmt::{self, Display};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::node::{Data, Node};
+use crate::node::{Data, Member, Node};
 use crate::path::{Path, Segment};
 use crate::settings::{Levels, Override};
 
@@ -74,14 +73,16 @@ pub enum Operation {
         /// JSON Pointer of the new value.
         path: String,
         /// The new value.
-        value: Value,
+        #[serde(deserialize_with = "Node::owned")]
+        value: Node<'static>,
     },
     /// Replaces a value that is there.
     Replace {
         /// JSON Pointer of the value.
         path: String,
         /// The new value.
-        value: Value,
+        #[serde(deserialize_with = "Node::owned")]
+        value: Node<'static>,
     },
     /// Removes a value that is there.
     Remove {
@@ -94,14 +95,14 @@ pub enum Operation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
     /// Gives the field this value, making the objects above it that are absent.
-    Set(Path, Value),
+    Set(Path, Node<'static>),
     /// Takes the field away.
     Remove(Path),
 }
 
 impl Edit {
     /// Gives the field at `path` a value.
-    pub fn set(path: Path, value: impl Into<Value>) -> Self {
+    pub fn set(path: Path, value: impl Into<Node<'static>>) -> Self {
         Self::Set(path, value.into())
     }
 
@@ -135,47 +136,32 @@ impl Edit {
         }
         let whole = path.pointer(path.segments().len());
         match self {
-            Self::Set(_, value) if node.to_value() == *value => None,
+            Self::Set(_, value) if node == value => None,
             Self::Set(_, value) => Some(Operation::Replace { path: whole, value: value.clone() }),
             Self::Remove(_) => Some(Operation::Remove { path: whole }),
         }
     }
 
-    /// Makes the change on a value.
-    pub(crate) fn apply(&self, object: &mut Value) {
+    /// Makes the change on an object.
+    pub(crate) fn apply(&self, object: &mut Node<'_>) {
         match self {
             Self::Set(path, value) => {
                 let mut at = object;
                 for segment in path.segments() {
-                    match segment {
-                        Segment::Key(key) => {
-                            if at.is_null() {
-                                *at = Value::Object(Map::new());
-                            }
-                            let Value::Object(members) = at else { return };
-                            at = members.entry(key.clone().into_owned()).or_insert(Value::Null);
-                        }
-                        Segment::Index(index) => {
-                            let Some(item) = at.get_mut(*index) else { return };
-                            at = item;
-                        }
-                    }
+                    let Some(next) = at.enter(segment) else { return };
+                    at = next;
                 }
-                *at = value.clone();
+                at.data = value.data.clone();
             }
             Self::Remove(path) => {
                 let Some((Segment::Key(last), parents)) = path.segments().split_last() else { return };
                 let mut at = object;
                 for segment in parents {
-                    let next = match segment {
-                        Segment::Key(key) => at.get_mut(&**key),
-                        Segment::Index(index) => at.get_mut(*index),
-                    };
-                    let Some(next) = next else { return };
+                    let Some(next) = at.child(segment) else { return };
                     at = next;
                 }
-                if let Value::Object(members) = at {
-                    members.remove(&**last);
+                if let Data::Object(members) = &mut at.data {
+                    members.retain(|member| member.key != *last);
                 }
             }
         }
@@ -183,9 +169,9 @@ impl Edit {
 }
 
 /// The value wrapped in the objects that lead to it.
-fn nest(path: &[Segment], value: &Value) -> Option<Value> {
+fn nest(path: &[Segment], value: &Node<'static>) -> Option<Node<'static>> {
     path.iter().rev().try_fold(value.clone(), |value, segment| match segment {
-        Segment::Key(key) => Some(Value::Object(Map::from_iter([(key.clone().into_owned(), value)]))),
+        Segment::Key(key) => Some(Data::Object(vec![Member::new(key.clone(), value)]).into()),
         Segment::Index(_) => None,
     })
 }
@@ -301,13 +287,14 @@ impl Mend for Report<'_> {
 fn patch(object: &Node<'_>, edits: &[Edit]) -> Option<Vec<Operation>> {
     let (first, rest) = edits.split_first()?;
     let mut patch = vec![first.operation(object)?];
-    let mut edited = if rest.is_empty() { Value::Null } else { object.to_value() };
-    let mut done = first;
-    for edit in rest {
-        done.apply(&mut edited);
-        let text = serde_json::to_vec(&edited).ok()?;
-        patch.push(edit.operation(&Node::from_json(&text).ok()?)?);
-        done = edit;
+    if !rest.is_empty() {
+        let mut edited = object.clone();
+        let mut done = first;
+        for edit in rest {
+            done.apply(&mut edited);
+            patch.push(edit.operation(&edited)?);
+            done = edit;
+        }
     }
     Some(patch)
 }

@@ -74,6 +74,74 @@ impl<'a> From<Data<'a>> for Node<'a> {
     }
 }
 
+impl From<bool> for Node<'_> {
+    fn from(value: bool) -> Self {
+        Data::Bool(value).into()
+    }
+}
+
+impl From<i64> for Node<'_> {
+    fn from(value: i64) -> Self {
+        Data::Number(value.into()).into()
+    }
+}
+
+impl From<String> for Node<'_> {
+    fn from(text: String) -> Self {
+        Data::String(text.into()).into()
+    }
+}
+
+impl From<&str> for Node<'_> {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// `None` is null.
+impl<'a, T: Into<Node<'a>>> From<Option<T>> for Node<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Data::Null.into(), Into::into)
+    }
+}
+
+impl<'a, T: Into<Node<'a>>> From<Vec<T>> for Node<'a> {
+    fn from(items: Vec<T>) -> Self {
+        Data::Array(items.into_iter().map(Into::into).collect()).into()
+    }
+}
+
+/// An object of these members.
+impl<'a, K: Into<Cow<'a, str>>> FromIterator<(K, Node<'a>)> for Node<'a> {
+    fn from_iter<I: IntoIterator<Item = (K, Node<'a>)>>(members: I) -> Self {
+        Data::Object(members.into_iter().map(|(key, value)| Member::new(key.into(), value)).collect()).into()
+    }
+}
+
+/// Nodes are equal where they hold the same, wherever that stands and in whatever order members come.
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.data, &other.data) {
+            (Data::Null, Data::Null) => true,
+            (Data::Bool(one), Data::Bool(other)) => one == other,
+            (Data::Number(one), Data::Number(other)) => one == other,
+            (Data::String(one), Data::String(other)) => one == other,
+            (Data::Array(one), Data::Array(other)) => one == other,
+            (Data::Object(one), Data::Object(other)) => {
+                let has = |member: &Member<'_>| other.iter().any(|of| of.key == member.key && of.value == member.value);
+                one.len() == other.len() && one.iter().all(has)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Member<'a> {
+    pub(crate) fn new(key: Cow<'a, str>, value: Node<'a>) -> Self {
+        Self { key, key_span: Span::default(), value }
+    }
+}
+
 impl<'a> Node<'a> {
     /// An object without members.
     #[must_use]
@@ -118,6 +186,12 @@ impl<'a> Node<'a> {
         if let Data::String(text) = &self.data { Some(text) } else { None }
     }
 
+    /// The value of a number that is an integer.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Data::Number(number) = &self.data { number.as_i64() } else { None }
+    }
+
     /// Whether it is `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
@@ -147,6 +221,32 @@ impl<'a> Node<'a> {
         (found, true)
     }
 
+    /// The member or item that a step leads to.
+    pub(crate) fn child(&mut self, segment: &Segment) -> Option<&mut Node<'a>> {
+        match (&mut self.data, segment) {
+            (Data::Object(members), Segment::Key(key)) => {
+                members.iter_mut().find(|member| member.key == *key).map(|member| &mut member.value)
+            }
+            (Data::Array(items), Segment::Index(index)) => items.get_mut(*index),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::child`], but makes the member where it is absent, and an object of a `null`.
+    pub(crate) fn enter(&mut self, segment: &Segment) -> Option<&mut Node<'a>> {
+        if let Segment::Key(key) = segment {
+            if self.is_null() {
+                *self = Self::empty();
+            }
+            if let Data::Object(members) = &mut self.data
+                && members.iter().all(|member| member.key != *key)
+            {
+                members.push(Member::new(key.clone(), Data::Null.into()));
+            }
+        }
+        self.child(segment)
+    }
+
     /// Reads a view of this node: a struct that names the fields a policy needs. Types are checked as the API server
     /// checks them; fields the view does not name are passed over.
     ///
@@ -154,6 +254,33 @@ impl<'a> Node<'a> {
     /// Where a field that the view names has another type, with its path below this node.
     pub fn view<'n, T: de::Deserialize<'n>>(&'n self) -> Result<T, ReadError> {
         T::deserialize(view::Reader::lenient(self))
+    }
+
+    /// Reads a node that borrows nothing.
+    pub(crate) fn owned<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Node<'static>, D::Error> {
+        fn own(node: Node<'_>) -> Node<'static> {
+            let data = match node.data {
+                Data::Null => Data::Null,
+                Data::Bool(value) => Data::Bool(value),
+                Data::Number(number) => Data::Number(number),
+                Data::String(text) => Data::String(text.into_owned().into()),
+                Data::Array(items) => Data::Array(items.into_iter().map(own).collect()),
+                Data::Object(members) => Data::Object(
+                    members
+                        .into_iter()
+                        .map(|member| Member::new(member.key.into_owned().into(), own(member.value)))
+                        .collect(),
+                ),
+            };
+            data.into()
+        }
+        de::Deserialize::deserialize(deserializer).map(own)
+    }
+
+    /// Its text as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// The same value for libraries that want `serde_json`'s.

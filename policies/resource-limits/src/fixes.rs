@@ -1,7 +1,6 @@
 //! What mends a finding, and brings no other.
 
-use gatehouse_policy::Edit;
-use serde_json::{Map, Value};
+use gatehouse_policy::{Edit, Node};
 
 use crate::Holder;
 use crate::resources::{Share, Side};
@@ -15,17 +14,18 @@ impl Holder<'_> {
         if !bare {
             return Some(self.edits(share, completed));
         }
-        let mut resources = Map::new();
-        for name in Side::BOTH.into_iter().flat_map(|side| self.settings.required(side)) {
-            let completed = self.settings.completed(Share::of(name, self.given)).filter(|_| self.judges(name));
-            for side in Side::BOTH {
-                if let Some(amount) = completed.and_then(|completed| completed.written(side))
-                    && let Value::Object(amounts) = resources.entry(side.field()).or_insert_with(|| Map::new().into())
-                {
-                    amounts.insert(name.clone(), amount.to_string().into());
-                }
-            }
-        }
+        let mut names: Vec<_> = Side::BOTH.into_iter().flat_map(|side| self.settings.required(side)).collect();
+        names.sort_unstable();
+        names.dedup();
+        let amounts = |side| {
+            let amount = |name: &&String| {
+                let completed = self.settings.completed(Share::of(name, self.given)).filter(|_| self.judges(name))?;
+                Some(((*name).clone(), completed.written(side)?.to_string().into()))
+            };
+            let amounts: Vec<(String, Node<'static>)> = names.iter().filter_map(amount).collect();
+            (!amounts.is_empty()).then(|| (side.field(), amounts.into_iter().collect()))
+        };
+        let resources: Node<'static> = Side::BOTH.into_iter().filter_map(amounts).collect();
         Some(vec![Edit::set(self.path.clone(), resources)])
     }
 

@@ -1,7 +1,7 @@
 //! What a field of a security context must be.
 
-use gatehouse_policy::{Edit, Path, Report, Rule};
-use serde_json::Value;
+use gatehouse_policy::node::Data;
+use gatehouse_policy::{Edit, Node, Path, Report, Rule};
 
 use crate::ids::Ids;
 use crate::view::{Container, Pod, SecurityContext, may_change_pod};
@@ -11,13 +11,13 @@ pub struct Demand<'d> {
     pub rule: &'d Rule,
     pub field: &'d [&'static str],
     /// The field; null where it is absent.
-    pub value: fn(&SecurityContext<'_>) -> Value,
+    pub value: fn(&SecurityContext<'_>) -> Node<'static>,
     /// Whether the field may have this value.
-    pub allows: Box<dyn Fn(&Value) -> bool + 'd>,
+    pub allows: Box<dyn Fn(&Node<'_>) -> bool + 'd>,
     /// The same in words.
     pub expected: String,
     /// The value that would do; null where there is no telling which of several.
-    pub mend: Value,
+    pub mend: Node<'static>,
 }
 
 impl<'d> Demand<'d> {
@@ -25,16 +25,17 @@ impl<'d> Demand<'d> {
     pub fn id(
         rule: &'d Rule,
         field: &'d [&'static str],
-        value: fn(&SecurityContext<'_>) -> Value,
+        value: fn(&SecurityContext<'_>) -> Node<'static>,
         team: Option<&'d Ids>,
     ) -> Self {
-        let allows = move |value: &Value| {
-            let is_allowed = |id: &Value| id.as_i64().is_some_and(|id| team.map_or(id != 0, |team| team.contains(id)));
-            match value {
-                Value::Null => team.is_none(),
-                Value::Array(ids) if ids.is_empty() => team.is_none(),
-                Value::Array(ids) => ids.iter().all(is_allowed),
-                id => is_allowed(id),
+        let allows = move |value: &Node<'_>| {
+            let is_allowed =
+                |id: &Node<'_>| id.as_i64().is_some_and(|id| team.map_or(id != 0, |team| team.contains(id)));
+            match &value.data {
+                Data::Null => team.is_none(),
+                Data::Array(ids) if ids.is_empty() => team.is_none(),
+                Data::Array(ids) => ids.iter().all(is_allowed),
+                _ => is_allowed(value),
             }
         };
         let expected = team.map_or_else(|| "any but 0".to_owned(), ToString::to_string);
@@ -66,12 +67,12 @@ impl<'d> Demand<'d> {
         self.judge(&(self.value)(&pod.security_context), pod.at(&["securityContext"]), whose, report);
     }
 
-    fn judge(&self, value: &Value, security_context: Path, whose: &str, report: &mut Report<'_>) {
+    fn judge(&self, value: &Node<'_>, security_context: Path, whose: &str, report: &mut Report<'_>) {
         if (self.allows)(value) {
             return;
         }
         let path = security_context.join(Path::of(self.field));
-        let found = if value.is_null() { "not set".to_owned() } else { value.to_string() };
+        let found = if value.is_null() { "not set".to_owned() } else { value.to_json() };
         let message = format!("{whose}: {} is {found}, expected {}", self.field.join("."), self.expected);
         let added = report.add(self.rule, path.clone(), message);
         if !self.mend.is_null() {

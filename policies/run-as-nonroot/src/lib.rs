@@ -4,6 +4,7 @@ mod demand;
 mod ids;
 mod view;
 
+use gatehouse_policy::node::Data;
 use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -183,7 +184,7 @@ fn judge_linux(pod: &Pod<'_>, containers: &[&Container<'_>], settings: &RunAsNon
         rule: &NON_ROOT,
         field: &["runAsNonRoot"],
         value: |of| of.run_as_non_root.into(),
-        allows: Box::new(|value| *value == true),
+        allows: Box::new(|value| matches!(value.data, Data::Bool(true))),
         expected: "true".to_owned(),
         mend: true.into(),
     };

@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 use gatehouse_policy::module::printable;
-use gatehouse_policy::node::Span;
-use gatehouse_policy::{Fix, Level, PatchOperation};
-use serde_json::Value;
+use gatehouse_policy::node::{Data, Span};
+use gatehouse_policy::{Fix, Level, Node, PatchOperation};
 
 use super::{Frame, Render};
 use crate::check::{FileReport, Located, Problem};
@@ -68,7 +67,7 @@ fn step(operation: &PatchOperation) -> String {
 }
 
 /// `securityContext: {runAsNonRoot: true}`: the last name of a pointer and its value, in YAML's flow style.
-fn assignment(pointer: &str, value: &Value) -> String {
+fn assignment(pointer: &str, value: &Node<'_>) -> String {
     format!("{}: {}", last(pointer), flow(value))
 }
 
@@ -76,18 +75,18 @@ fn last(pointer: &str) -> String {
     pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 
-fn flow(value: &Value) -> String {
-    match value {
-        Value::Object(members) => {
-            let members: Vec<String> = members.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
-            format!("{{{}}}", members.join(", "))
+fn flow(value: &Node<'_>) -> String {
+    match &value.data {
+        Data::Object(members) => {
+            let members = members.iter().map(|member| format!("{}: {}", member.key, flow(&member.value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Data::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         // Letters alone need no quotes; whatever might be read as something else keeps JSON's.
-        Value::String(text) if !text.is_empty() && text.chars().all(char::is_alphabetic) && !is_word(text) => {
-            text.clone()
+        Data::String(text) if !text.is_empty() && text.chars().all(char::is_alphabetic) && !is_word(text) => {
+            text.clone().into_owned()
         }
-        other => other.to_string(),
+        _ => value.to_json(),
     }
 }
 
