@@ -9,7 +9,10 @@ pub const POLICIES: &[&Policy] = &[
     &resource_limits::POLICY,
     &pinned_images::POLICY,
     &tls_ingress::POLICY,
+    &rollout::POLICY,
+    &required_labels::POLICY,
     &service_exposure::POLICY,
+    &persistent_storage::POLICY,
 ];
 
 /// The policy of that name.

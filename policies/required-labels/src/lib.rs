@@ -1,0 +1,183 @@
+//! Objects carry the labels and annotations that a team counts on, and those that Prometheus reads make sense.
+
+mod labels;
+mod pattern;
+mod requirement;
+mod scrape;
+mod syntax;
+mod view;
+
+use gatehouse_policy::{Context, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::labels::Labels;
+use crate::requirement::Requirement;
+
+rules! {
+    /// Finds a label that `labels` requires of a kind and that is absent or empty, or whose value is not one of those
+    /// allowed. A level of its own, `level: warn`, is kept unless `rules` sets the rule's level.
+    ///
+    /// ## Why
+    /// Costs, alerts, dashboards and network policies are told apart by labels. What has none is nobody's.
+    ///
+    /// Labels that the API server fills in count as set: a Job or ReplicationController without any takes those of its
+    /// pod template, and a Namespace has `kubernetes.io/metadata.name`. A label taken away by an update is judged like
+    /// one that never was there; but not where it goes through a subresource such as `pods/status`, which controllers
+    /// alone write.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// kind: Deployment
+    /// metadata:
+    ///   name: shop
+    /// spec:
+    ///   selector:
+    ///     matchLabels: {app: shop}
+    ///   template:
+    ///     metadata:
+    ///       labels: {app: shop}
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// kind: Deployment
+    /// metadata:
+    ///   name: shop
+    ///   labels: {app: shop}
+    /// ```
+    ///
+    /// ## Fix
+    /// Copies the value where it is known and allowed: onto an object from its pod template, or from the selector of a
+    /// Service; onto a pod template from the object; or from the label that `equals` names. Safe where it adds to a
+    /// workload or Service what its pods have already; not safe where it replaces a value or makes new pods.
+    ///
+    /// ## Options
+    /// ```yaml
+    /// labels:
+    /// - {keys: [app], kinds: [Deployment, StatefulSet, Service], matchSelector: true}
+    /// - {keys: [environment], kinds: [Namespace], values: [production, staging]}
+    /// - {keys: [version], kinds: [apps/*], on: both, pattern: 'v\d+(\.\d+){2}', level: warn}
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>
+    LABEL = "label": deny;
+
+    /// Finds an annotation that `annotations` requires of a kind and that is absent or empty, or whose value is not one
+    /// of those allowed.
+    ///
+    /// ## Why
+    /// Who to call, which runbook to follow: what is not on the object is not found at night.
+    ///
+    /// ## Fix
+    /// As of `label`, but for selectors, which know nothing of annotations.
+    ///
+    /// ## Options
+    /// ```yaml
+    /// annotations:
+    /// - {keys: [example.com/owner], kinds: [Namespace, Deployment], pattern: '[a-z.]+@example\.com'}
+    /// ```
+    ANNOTATION = "annotation": deny;
+
+    /// Finds annotations `prometheus.io/…`, of a pod, a pod template or a Service, that do not say what they seem to:
+    ///
+    /// - `scrape` is neither `"true"` nor a no, such as `True` or `yes`;
+    /// - `port` is no number from 1 to 65535, or none of the TCP ports that the containers declare. Of a Service this is a
+    ///   warning: the usual configuration puts the number in the place of the endpoint's, so it may be a port of the
+    ///   pods that the Service does not serve;
+    /// - a pod is to be scraped, but neither `port` nor a TCP port of a container says where;
+    /// - `path` does not start with a slash, or `scheme` is neither `http` nor `https`.
+    ///
+    /// ## Why
+    /// Nothing refuses such annotations. The metrics are just missing, and so are the alerts made of them.
+    ///
+    /// Prometheus itself knows none of these annotations: they mean what its relabelling makes of them, and this rule takes
+    /// them as the usual configuration does. There `scrape` must be just `true`; a port or scheme that is malformed
+    /// counts as absent; without `port` each declared port is scraped. Where nothing is scraped the rest is not judged,
+    /// nor where the containers declare no TCP port: they may listen all the same.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// metadata:
+    ///   annotations: {prometheus.io/scrape: "True", prometheus.io/port: metrics}
+    /// spec:
+    ///   containers:
+    ///   - name: app
+    ///     ports: [{name: metrics, containerPort: 9090}]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// metadata:
+    ///   annotations: {prometheus.io/scrape: "true", prometheus.io/port: "9090"}
+    /// ```
+    ///
+    /// ## Fix
+    /// Writes `"true"` for a plain yes, puts the slash before a path, and the number in the place of the name of a
+    /// container's port. Not safe: something else is scraped, and the change of a pod template makes new pods.
+    ///
+    /// ## Reference
+    /// <https://github.com/prometheus-community/helm-charts/blob/main/charts/prometheus/values.yaml>
+    SCRAPE = "scrape": deny;
+}
+
+/// The settings of required-labels.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RequiredLabels {
+    /// The labels that objects must have. None: labels are not judged.
+    labels: Vec<Requirement>,
+    /// The annotations that objects must have. None: annotations are not judged, but for those of Prometheus.
+    annotations: Vec<Requirement>,
+}
+
+impl Settings for RequiredLabels {
+    fn validate(&self) -> Result<(), ReadError> {
+        for (field, requirements) in [("labels", &self.labels), ("annotations", &self.annotations)] {
+            for (index, requirement) in requirements.iter().enumerate() {
+                let located = |error: ReadError| error.below(&Path::of(&[field]).index(index));
+                requirement.validate(field == "labels").map_err(located)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+policy!(RequiredLabels, review);
+
+fn review(
+    request: &Request<'_>,
+    context: &Context<'_, RequiredLabels>,
+    report: &mut Report<'_>,
+) -> Result<(), ReadError> {
+    let settings = context.settings;
+    judge(&LABEL, "labels", &settings.labels, request, report)?;
+    judge(&ANNOTATION, "annotations", &settings.annotations, request, report)?;
+    scrape::judge(request, report)
+}
+
+fn judge(
+    rule: &Rule,
+    field: &'static str,
+    requirements: &[Requirement],
+    request: &Request<'_>,
+    report: &mut Report<'_>,
+) -> Result<(), ReadError> {
+    let requirements: Vec<&Requirement> = requirements.iter().filter(|of| of.concerns(request)).collect();
+    if requirements.is_empty() || report.level(rule).is_none() {
+        return Ok(());
+    }
+    let labels = Labels::read(request, field)?;
+    let faults = labels.faults(&requirements);
+    for fault in &faults {
+        let path = labels.path(fault.place, fault.key);
+        let added = report.add_as(fault.level, rule, path, &*fault.message);
+        match labels.mend(fault, &faults, &requirements) {
+            Some((edit, true)) => added.safe_fix([edit]),
+            Some((edit, false)) => added.unsafe_fix([edit]),
+            None => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! The annotations by which Prometheus finds what to scrape, as the usual relabelling reads them
+//! (`kubernetes-pods` and `kubernetes-service-endpoints` in
+//! <https://github.com/prometheus-community/helm-charts/blob/main/charts/prometheus/values.yaml>).
+
+use std::fmt;
+
+use gatehouse_policy::{Edit, Exempt, Level, Path, Pod, ReadError, Report, Request};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, Visitor};
+
+use crate::SCRAPE;
+use crate::view::{self, Map};
+
+/// Judges them where something is to be scraped.
+pub fn judge(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadError> {
+    let is_service = request.is("", "Service");
+    let template: &[&str] = match view::template_path(request) {
+        Some(path) => path,
+        None if is_service || request.is("", "Pod") => &[],
+        None => return Ok(()),
+    };
+    if report.level(&SCRAPE).is_none() {
+        return Ok(());
+    }
+    let path = [template, &["metadata", "annotations"]].concat();
+    let all = view::map(request.object, &path)?;
+    let mut annotations = Annotations { who: if is_service { "Service" } else { "pod" }, all, path, report };
+    if !annotations.judge_scrape() {
+        return Ok(());
+    }
+    annotations.judge_path_and_scheme();
+    if is_service { annotations.judge_service(request) } else { annotations.judge_pod(request) }
+}
+
+const SCRAPE_IT: &str = "prometheus.io/scrape";
+const PORT: &str = "prometheus.io/port";
+const PATH: &str = "prometheus.io/path";
+const SCHEME: &str = "prometheus.io/scheme";
+
+/// Where a Service has its ports.
+const PORTS: &[&str] = &["spec", "ports"];
+
+const A_NUMBER: &str = "a number from 1 to 65535";
+
+struct Annotations<'a, 'r> {
+    who: &'static str,
+    all: Map<'a>,
+    path: Vec<&'static str>,
+    report: &'a mut Report<'r>,
+}
+
+impl<'a> Annotations<'a, '_> {
+    /// The value of an annotation. An empty one is as good as absent: the usual expressions do not match it.
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.all.get(name).copied().filter(|value| !value.is_empty())
+    }
+
+    /// Reports an annotation, with the value that mends it.
+    fn add(&mut self, level: Level, name: &'static str, message: String, mended: Option<String>) {
+        let path = Path::of(&self.path).key(name);
+        let added = self.report.add_as(level, &SCRAPE, path.clone(), message);
+        if let Some(value) = mended {
+            added.unsafe_fix([Edit::set(path, value)]);
+        }
+    }
+
+    fn refuse(&mut self, name: &'static str, value: &str, expected: &str, mended: Option<String>) {
+        self.add(Level::Deny, name, self.message(name, value, expected), mended);
+    }
+
+    fn message(&self, name: &str, value: &str, expected: &str) -> String {
+        format!("{}: {name} is {}, expected {expected}", self.who, view::shown(value))
+    }
+
+    /// Whether somebody wants it scraped. Only `true` is kept; whoever writes a no in other words gets what they want.
+    fn judge_scrape(&mut self) -> bool {
+        let is_one_of = |value: &str, words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        let Some(value) = self.get(SCRAPE_IT) else { return false };
+        if is_one_of(value, &["false", "no", "n", "f", "off", "0"]) {
+            return false;
+        }
+        if value != "true" {
+            let is_yes = is_one_of(value.trim(), &["true", "yes", "y", "t", "on", "1"]);
+            self.refuse(SCRAPE_IT, value, "\"true\" or \"false\"", is_yes.then(|| "true".to_owned()));
+        }
+        true
+    }
+
+    fn judge_path_and_scheme(&mut self) {
+        if let Some(value) = self.get(PATH).filter(|value| !value.starts_with('/')) {
+            let mended = (!value.contains("://")).then(|| format!("/{value}"));
+            self.refuse(PATH, value, "a path that starts with \"/\"", mended);
+        }
+        if let Some(value) = self.get(SCHEME).filter(|value| !matches!(*value, "http" | "https")) {
+            self.refuse(SCHEME, value, "\"http\" or \"https\"", None);
+        }
+    }
+
+    fn judge_pod(&mut self, request: &Request<'_>) -> Result<(), ReadError> {
+        // What a container declares counts whether or not the container itself is exempt.
+        let Some(pod) = Pod::<IgnoredAny, Container<'_>>::read(request, &Exempt::default())? else { return Ok(()) };
+        let declared =
+            || pod.long_running().flat_map(|container| &container.ports).filter(|port| is_tcp(port.protocol));
+        let numbers: Vec<i32> = declared().map(|port| port.container_port).collect();
+        let Some(value) = self.get(PORT) else {
+            if numbers.is_empty() {
+                let message = "pod: is to be scraped, but neither prometheus.io/port nor a TCP port of a container says \
+                               where, expected a port";
+                self.add(Level::Deny, PORT, message.to_owned(), None);
+            }
+            return Ok(());
+        };
+        match number(value) {
+            Some(number) if numbers.is_empty() || numbers.contains(&number) => {}
+            Some(_) => {
+                let expected = format!("a TCP port of its containers: {}", listed(&numbers));
+                self.refuse(PORT, value, &expected, None);
+            }
+            None => {
+                let named = declared().find(|port| port.name == value);
+                self.refuse(PORT, value, A_NUMBER, named.map(|port| port.container_port.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_service(&mut self, request: &Request<'_>) -> Result<(), ReadError> {
+        let Some(value) = self.get(PORT) else { return Ok(()) };
+        let Some(number) = number(value) else {
+            self.refuse(PORT, value, A_NUMBER, None);
+            return Ok(());
+        };
+        let Some(ports) = view::descend(request.object, PORTS)? else { return Ok(()) };
+        let ports: Vec<Served<'_>> = ports.view().map_err(|error| error.below(&Path::of(PORTS)))?;
+        let mut numbers = Vec::new();
+        for port in ports.iter().filter(|port| is_tcp(port.protocol)) {
+            numbers.push(port.port);
+            match port.target_port {
+                TargetPort::Absent => {}
+                TargetPort::Number(target) => numbers.push(target),
+                // What it stands for is known to the pods alone.
+                TargetPort::Name => return Ok(()),
+            }
+        }
+        if !numbers.is_empty() && !numbers.contains(&number) {
+            let expected = format!("a TCP port of the Service or its target: {}", listed(&numbers));
+            self.add(Level::Warn, PORT, self.message(PORT, value, &expected), None);
+        }
+        Ok(())
+    }
+}
+
+/// A port's number as the usual expression, `\d+`, takes it.
+fn number(text: &str) -> Option<i32> {
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse::<u16>().ok().filter(|number| *number > 0).map(i32::from)
+}
+
+/// Numbers for a message, each once.
+fn listed(numbers: &[i32]) -> String {
+    let mut text = String::new();
+    for (index, number) in numbers.iter().enumerate() {
+        if !numbers.iter().take(index).any(|before| before == number) {
+            let separator = if text.is_empty() { "" } else { " or " };
+            text = format!("{text}{separator}{number}");
+        }
+    }
+    text
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Container<'r> {
+    #[serde(borrow)]
+    ports: Vec<Declared<'r>>,
+}
+
+/// A port that a container declares.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Declared<'r> {
+    name: &'r str,
+    container_port: i32,
+    protocol: &'r str,
+}
+
+/// A port that a Service serves.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Served<'r> {
+    port: i32,
+    protocol: &'r str,
+    target_port: TargetPort,
+}
+
+/// TCP is the default.
+fn is_tcp(protocol: &str) -> bool {
+    matches!(protocol, "" | "TCP")
+}
+
+/// The port of the pods that a Service's port leads to; the same as its own where it is absent, 0 or empty.
+#[derive(Clone, Copy, Default)]
+enum TargetPort {
+    #[default]
+    Absent,
+    Number(i32),
+    Name,
+}
+
+impl<'de> Deserialize<'de> for TargetPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TargetPortVisitor;
+
+        impl Visitor<'_> for TargetPortVisitor {
+            type Value = TargetPort;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the number or the name of a port")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<TargetPort, E> {
+                match i32::try_from(number) {
+                    Ok(0) => Ok(TargetPort::Absent),
+                    Ok(number) => Ok(TargetPort::Number(number)),
+                    Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
+                }
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<TargetPort, E> {
+                self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<TargetPort, E> {
+                Ok(if name.is_empty() { TargetPort::Absent } else { TargetPort::Name })
+            }
+        }
+
+        deserializer.deserialize_any(TargetPortVisitor)
+    }
+}

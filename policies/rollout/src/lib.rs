@@ -1,0 +1,278 @@
+//! What is replaced is replaced step by step, and there is enough of it, apart from each other.
+
+mod amount;
+mod workload;
+
+use gatehouse_policy::glob::{self, Glob};
+use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::amount::{Amount, Rounding};
+use crate::workload::{Limit, Replicas, Update, Workload};
+
+rules! {
+    /// Finds a Deployment, StatefulSet or DaemonSet whose strategy is not `RollingUpdate`, the API's default.
+    ///
+    /// ## Why
+    /// `Recreate` stops every pod before it starts the first new one: each deployment is an outage. `OnDelete` waits until
+    /// someone deletes the pods by hand: what was deployed is not what runs, and nobody sees the difference.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// strategy:
+    ///   type: Recreate
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// strategy:
+    ///   type: RollingUpdate
+    ///   rollingUpdate:
+    ///     maxUnavailable: 1
+    ///     maxSurge: 1
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy>
+    STRATEGY = "strategy": deny;
+
+    /// Finds, once `maxUnavailable` is set, a rolling update that may take away more pods than that.
+    ///
+    /// What counts is what the controller makes of the field, or of the default where it is absent: 25% for a Deployment,
+    /// 1 for a StatefulSet and a DaemonSet. A percentage is one of the object's `replicas`, rounded down for a Deployment
+    /// and a StatefulSet. Where neither that nor `maxSurge` leaves room for a step, the controller takes away 1 all the
+    /// same; a StatefulSet always does, so for it a bound of 0 is one of 1. A number is judged as it stands, also where
+    /// there are fewer replicas.
+    ///
+    /// A DaemonSet's percentage is one of its nodes, rounded up. How many there are is not in the object: without `nodes`
+    /// a percentage is compared with a bound that is one too, and with a number only at 100% or where the number is 0.
+    ///
+    /// ## Why
+    /// The pods that are left take the load of those that are missing.
+    ///
+    /// ## Options
+    /// `maxUnavailable`, a number or a percentage, which is resolved as the field is; `nodes`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable>,
+    /// <https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods>,
+    /// <https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/>
+    MAX_UNAVAILABLE = "max-unavailable": deny;
+
+    /// Finds, once `maxSurge` is set, a rolling update that may start more pods than that beside those there are. As
+    /// `max-unavailable`, but a percentage is rounded up, and the default is 25% for a Deployment and 0 for a DaemonSet. A
+    /// StatefulSet has none.
+    ///
+    /// ## Why
+    /// They need room on the nodes and in the namespace's quota, and connections to a database that counts them.
+    ///
+    /// ## Options
+    /// `maxSurge`, a number or a percentage; `nodes`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge>
+    MAX_SURGE = "max-surge": deny;
+
+    /// Finds, once `minReplicas` is set, a Deployment, StatefulSet, ReplicaSet or ReplicationController with fewer replicas
+    /// than that, 1 where absent, and a request that scales a Deployment or StatefulSet below it (`kubectl scale`).
+    ///
+    /// A ReplicaSet or ReplicationController with a controller of its own is not judged: a Deployment takes its former ones
+    /// down to 0. That is also why a request that scales one is not: it does not say whose it is.
+    ///
+    /// ## Why
+    /// One node that fails takes a pod with it. The others must be there, and be enough.
+    ///
+    /// ## Use instead
+    /// An object without `replicas` whose name is in `autoscaled`, where a HorizontalPodAutoscaler is to have its way.
+    /// That autoscaler cannot be seen from here, and an object without `replicas` is given 1 by the API server; so it
+    /// must be named. `minReplicas` is then the autoscaler's matter, and even 0 is accepted, which switches it off.
+    ///
+    /// ## Options
+    /// `minReplicas`, `autoscaled`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling>
+    REPLICAS = "replicas": deny;
+
+    /// Finds two or more replicas, or a workload in `autoscaled`, with neither `topologySpreadConstraints` nor
+    /// `podAntiAffinity`, required or preferred. DaemonSets are one a node anyway.
+    ///
+    /// ## Why
+    /// Without either, where the pods run is mostly chance: they may all be on the node that fails. The scheduler's own
+    /// constraints hold where a pod has none, but they only prefer, and a cluster can have them changed
+    /// or switched off.
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// topologySpreadConstraints:
+    /// - maxSkew: 1
+    ///   topologyKey: topology.kubernetes.io/zone
+    ///   whenUnsatisfiable: ScheduleAnyway
+    ///   labelSelector:
+    ///     matchLabels:
+    ///       app: web
+    /// ```
+    ///
+    /// ## Options
+    /// `autoscaled`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/>
+    SPREAD = "spread": warn;
+}
+
+/// The settings of rollout. An absent bound bounds nothing.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Rollout {
+    /// The most pods that a rolling update may take away: a number, or a percentage such as `25%` of the replicas, rounded
+    /// as the controller rounds the field.
+    max_unavailable: Option<Amount>,
+    /// The most pods that a rolling update may start beside those there are: a number or a percentage.
+    max_surge: Option<Amount>,
+    /// The least replicas.
+    min_replicas: Option<u32>,
+    /// Names of workloads whose number of replicas is an autoscaler's: it is not judged. Globs: `*` is any run of
+    /// characters, `?` any one.
+    autoscaled: Vec<Glob>,
+    /// How many nodes the percentages of a `DaemonSet` are of.
+    nodes: Option<u32>,
+}
+
+impl Settings for Rollout {
+    fn validate(&self) -> Result<(), ReadError> {
+        let refuse = |field, reason: &str| Err(ReadError { path: Path::of(&[field]), reason: reason.to_owned() });
+        let is_zero = |bound: Option<Amount>| bound.is_some_and(Amount::is_zero);
+        if is_zero(self.max_unavailable) && is_zero(self.max_surge) {
+            return refuse("maxSurge", "0 leaves a rolling update no step, as maxUnavailable is 0 too");
+        }
+        if self.nodes == Some(0) {
+            return refuse("nodes", "expected at least 1");
+        }
+        Ok(())
+    }
+}
+
+policy!(Rollout, review, subresources: ["scale"]);
+
+fn review(request: &Request<'_>, context: &Context<'_, Rollout>, report: &mut Report<'_>) -> Result<(), ReadError> {
+    let settings = context.settings;
+    let autoscaled = glob::any(&settings.autoscaled, request.name);
+    if request.subresource == "scale" {
+        let judged = request.is("autoscaling", "Scale") && matches!(request.resource, "deployments" | "statefulsets");
+        if judged && !autoscaled {
+            judge_replicas(&Replicas::of_scale(request)?, settings, report);
+        }
+        return Ok(());
+    }
+    let Some(workload) = Workload::read(request)? else { return Ok(()) };
+    if let Some(update) = &workload.update {
+        judge_update(update, workload.replicas.as_ref(), settings, report);
+    }
+    if let Some(replicas) = &workload.replicas {
+        if !autoscaled {
+            judge_replicas(replicas, settings, report);
+        }
+        if !workload.is_spread {
+            judge_spread(replicas, autoscaled, report);
+        }
+    }
+    Ok(())
+}
+
+fn judge_update(update: &Update<'_>, replicas: Option<&Replicas>, settings: &Rollout, report: &mut Report<'_>) {
+    let Update { field, strategy, max_unavailable, max_surge } = update;
+    // Only a rolling update has the fields that follow: beside another strategy the API server refuses or ignores them.
+    if *strategy != "RollingUpdate" {
+        let message = format!("strategy is {strategy:?}, expected RollingUpdate");
+        report.add(&STRATEGY, Path::of(&["spec", field, "type"]), message);
+        return;
+    }
+    let among = match replicas {
+        // The API server refuses a negative one.
+        Some(replicas) => Among { total: Some(u32::try_from(replicas.count).unwrap_or(0)), what: "replicas" },
+        None => Among { total: settings.nodes, what: "nodes" },
+    };
+    let at = |limit| Path::of(&["spec", field, "rollingUpdate", limit]);
+    if let Some(bound) = settings.max_unavailable {
+        let rounding = max_unavailable.rounding;
+        let no_surge = max_surge.as_ref().is_none_or(|surge| among.is_none(surge.amount, surge.rounding));
+        // Where there is to be no pod at all, nothing is rolled out.
+        let raised = no_surge && among.is_none(max_unavailable.amount, rounding) && among.total != Some(0);
+        // A StatefulSet cannot keep a lower one.
+        let bound = if max_surge.is_none() && among.is_none(bound, rounding) { Amount::Count(1) } else { bound };
+        if let Some(above) = above(max_unavailable, raised, bound, &among) {
+            report.add(&MAX_UNAVAILABLE, at("maxUnavailable"), format!("maxUnavailable is {above}"));
+        }
+    }
+    if let (Some(bound), Some(max_surge)) = (settings.max_surge, max_surge)
+        && let Some(above) = above(max_surge, false, bound, &among)
+    {
+        report.add(&MAX_SURGE, at("maxSurge"), format!("maxSurge is {above}"));
+    }
+}
+
+/// What a limit is and what was expected, if it is above its bound.
+fn above(limit: &Limit, raised: bool, bound: Amount, among: &Among) -> Option<String> {
+    let in_effect = if raised { Amount::Count(1) } else { limit.amount };
+    among.exceeds(in_effect, bound, limit.rounding).then(|| {
+        let resolved = among.resolved(limit.amount, limit.rounding);
+        let raised = if raised { ", which the controller raises to 1" } else { "" };
+        let expected = among.resolved(bound, limit.rounding);
+        format!("{limit}{resolved}{raised}, expected at most {bound}{expected}")
+    })
+}
+
+/// The pods that percentages are of.
+struct Among {
+    /// How many there are to be, if that is known.
+    total: Option<u32>,
+    /// What they are counted by.
+    what: &'static str,
+}
+
+impl Among {
+    /// Whether an amount comes to nothing.
+    fn is_none(&self, amount: Amount, rounding: Rounding) -> bool {
+        // Nodes, of which the number may be unknown, are rounded up: any part of one is one.
+        amount.of(self.total.unwrap_or(1), rounding) == 0
+    }
+
+    /// Whether an amount is above a bound, as far as that can be known.
+    fn exceeds(&self, amount: Amount, bound: Amount, rounding: Rounding) -> bool {
+        match (amount, bound, self.total) {
+            (Amount::Count(count), Amount::Count(most), _) => count > most,
+            (_, _, Some(0)) => false,
+            (_, _, Some(total)) => amount.of(total, rounding) > bound.of(total, rounding),
+            (Amount::Percent(percent), Amount::Percent(most), None) => percent > most,
+            (Amount::Percent(100..), Amount::Count(_), None) => true,
+            _ => bound.is_zero() && !amount.is_zero(),
+        }
+    }
+
+    /// What a percentage is, in words to follow it.
+    fn resolved(&self, amount: Amount, rounding: Rounding) -> String {
+        match (amount, self.total) {
+            (Amount::Percent(_), Some(total)) => format!(" ({} of {total} {})", amount.of(total, rounding), self.what),
+            _ => String::new(),
+        }
+    }
+}
+
+fn judge_replicas(replicas: &Replicas, settings: &Rollout, report: &mut Report<'_>) {
+    if let Some(least) = settings.min_replicas.filter(|least| i64::from(replicas.count) < i64::from(*least)) {
+        let message = format!("replicas is {replicas}, expected at least {least}");
+        report.add(&REPLICAS, Path::of(&["spec", "replicas"]), message);
+    }
+}
+
+fn judge_spread(replicas: &Replicas, autoscaled: bool, report: &mut Report<'_>) {
+    let what = match replicas.count {
+        _ if autoscaled => "an autoscaler's replicas".to_owned(),
+        count @ 2.. => format!("{count} replicas"),
+        _ => return,
+    };
+    let message = format!("{what} may all be on one node, expected topologySpreadConstraints or podAntiAffinity");
+    report.add(&SPREAD, Path::of(&["spec", "template", "spec", "topologySpreadConstraints"]), message);
+}
