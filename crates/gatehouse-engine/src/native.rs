@@ -9,6 +9,7 @@ pub const POLICIES: &[&Policy] = &[
     &resource_limits::POLICY,
     &pinned_images::POLICY,
     &tls_ingress::POLICY,
+    &host_paths::POLICY,
     &rollout::POLICY,
     &required_labels::POLICY,
     &service_exposure::POLICY,

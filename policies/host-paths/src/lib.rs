@@ -1,0 +1,310 @@
+//! Pods see of their node only the paths that the team allows.
+
+mod host_path;
+
+use gatehouse_policy::{Context, Edit, Exempt, Path, ReadError, Report, Request, Settings, policy, rules};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::host_path::HostPath;
+
+rules! {
+    /// Finds a `hostPath` volume of a path that is neither in `allowed` nor below one that is; also the `hostPath` and
+    /// `local` of a PersistentVolume. Where `allowed` is empty, every path is found.
+    ///
+    /// ## Why
+    /// Who mounts a path of the node leaves the pod: with `/etc` or `/var/lib/kubelet` come the node's own secrets and
+    /// those of every pod on it, and with a writable one its processes.
+    ///
+    /// Paths are compared as the kubelet cleans them: `/var/logs` is not below `/var/log`, and `..` leads out. A `subPath`
+    /// narrows nothing, since a link in it may lead elsewhere; nor does the volume's `type`, save that the kubelet makes
+    /// what `DirectoryOrCreate` and `FileOrCreate` do not find. Paths of Windows are compared without case.
+    ///
+    /// One finding on the volume, whoever mounts it, unless all containers that do are exempt. A debugger (`kubectl debug`)
+    /// answers for what it mounts itself, at its own mount.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// volumes:
+    /// - name: etc
+    ///   hostPath: {path: /etc}
+    /// ```
+    ///
+    /// ## Use instead
+    /// An `emptyDir`, a ConfigMap, a PersistentVolume of a CSI driver.
+    ///
+    /// ## Options
+    /// `allowed`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/storage/volumes/#hostpath>,
+    /// <https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline>
+    PATH = "path": deny;
+
+    /// Finds a mount without `readOnly: true` of a path that `allowed` has with `readOnly`, each mount of each container;
+    /// and a PersistentVolume of such a path, which any pod may mount writable: its access modes keep nobody from writing.
+    ///
+    /// ## Why
+    /// A log shipper reads. One that can write as well can forge what was logged, or fill the node's disk.
+    ///
+    /// `readOnly` holds for what is mounted on the path itself. File systems below it stay writable unless the mount has
+    /// `recursiveReadOnly` too, which not every node can do. `mountPropagation: Bidirectional`, which only a privileged
+    /// container may have, takes mounts made in the container to the node, whether or not this mount is read-only.
+    ///
+    /// ## Fix
+    /// Sets `readOnly: true`. Not safe: what writes there fails from then on.
+    ///
+    /// ## Options
+    /// `allowed`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/storage/volumes/#read-only-mounts>
+    READ_ONLY = "read-only": deny;
+
+    /// Finds the socket of a container runtime as a `hostPath`: Docker's, containerd's, CRI-O's, Podman's and others'. It is
+    /// found below an allowed path too, unless `allowed` has the socket itself. A directory that holds one is what
+    /// `path` is for.
+    ///
+    /// ## Why
+    /// Whoever can speak to the runtime can start a container with every right on the node, and look into all others. A
+    /// read-only mount does not help: it is no hindrance to what is sent through a socket.
+    ///
+    /// ## Use instead
+    /// A builder without a daemon, such as BuildKit without root or Buildah; for metrics the kubelet's own.
+    ///
+    /// ## Options
+    /// `allowed`
+    ///
+    /// ## Reference
+    /// <https://cheatsheetseries.owasp.org/cheatsheets/Docker_Security_Cheat_Sheet.html>
+    SOCKET = "socket": deny;
+}
+
+/// The settings of host-paths.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HostPaths {
+    /// The paths that may be mounted, with all below them. Of several that hold a path the closest counts. Default: none.
+    allowed: Vec<Allowed>,
+}
+
+/// A path that may be mounted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Allowed {
+    /// The path, from the root: `/var/log`, `C:\ProgramData`.
+    path: String,
+    /// Whether it may be mounted with `readOnly: true` only. Default: false.
+    read_only: bool,
+}
+
+impl Settings for HostPaths {
+    fn validate(&self) -> Result<(), ReadError> {
+        for (index, Allowed { path, .. }) in self.allowed.iter().enumerate() {
+            let error =
+                |reason: String| Err(ReadError { path: Path::of(&["allowed"]).index(index).key("path"), reason });
+            let Some(parsed) = HostPath::parse(path, false) else {
+                return error(format!("{path:?} does not start at a root: expected one such as /var/log"));
+            };
+            if has_backstep(path) {
+                return error(format!("{path:?} has a step back: expected a path without \"..\""));
+            }
+            let before = self.allowed.iter().take(index);
+            if before.into_iter().any(|before| HostPath::parse(&before.path, false).as_ref() == Some(&parsed)) {
+                return error(format!("{path:?} is there already"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl HostPaths {
+    /// The closest of the allowed paths that hold a path.
+    fn holding(&self, path: &HostPath, windows: bool) -> Option<(&Allowed, HostPath)> {
+        let parsed =
+            self.allowed.iter().filter_map(|allowed| Some((allowed, HostPath::parse(&allowed.path, windows)?)));
+        parsed.filter(|(_, holder)| path.is_within(holder)).max_by_key(|(_, holder)| holder.len())
+    }
+
+    fn expected(&self) -> String {
+        let paths: Vec<&str> = self.allowed.iter().map(|allowed| allowed.path.as_str()).collect();
+        if paths.is_empty() { "none".to_owned() } else { format!("one of {} or below", paths.join(", ")) }
+    }
+}
+
+policy!(HostPaths, review, subresources: ["ephemeralcontainers"]);
+
+type Pod<'r> = gatehouse_policy::Pod<'r, PodFields<'r>, ContainerFields<'r>>;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PodFields<'r> {
+    #[serde(borrow)]
+    volumes: Vec<Volume<'r>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Volume<'r> {
+    name: &'r str,
+    #[serde(borrow)]
+    host_path: Option<Source<'r>>,
+}
+
+/// What a `hostPath` or a `local` is of.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Source<'r> {
+    path: &'r str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ContainerFields<'r> {
+    #[serde(borrow)]
+    volume_mounts: Vec<Mount<'r>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Mount<'r> {
+    name: &'r str,
+    read_only: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PersistentVolume<'r> {
+    #[serde(borrow)]
+    spec: PersistentVolumeSpec<'r>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PersistentVolumeSpec<'r> {
+    #[serde(borrow)]
+    host_path: Option<Source<'r>>,
+    #[serde(borrow)]
+    local: Option<Source<'r>>,
+}
+
+fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut Report<'_>) -> Result<(), ReadError> {
+    if request.is("", "PersistentVolume") {
+        return judge_persistent_volume(request, context.settings, report);
+    }
+    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
+    // Who mounts a volume is asked of all containers, exempt ones too.
+    let Some(all) = Pod::read(request, &Exempt::default())? else { return Ok(()) };
+    for (index, volume) in pod.volumes.iter().enumerate() {
+        let Some(source) = &volume.host_path else { continue };
+        let judge = Judge { settings: context.settings, windows: pod.is_windows(), host_path: source.path };
+        let who = format!("volume {}", volume.name);
+        match judge.fault(&who, report) {
+            Some((rule, message)) if pod.subresource() == "ephemeralcontainers" => {
+                for (container, at) in mounts(&pod, volume.name).map(|(container, at, _)| (container, at)) {
+                    report.add(rule, at.key("name"), format!("{container}: {message}"));
+                }
+            }
+            Some((rule, message))
+                if mounts(&all, volume.name).next().is_none() || mounts(&pod, volume.name).next().is_some() =>
+            {
+                let path = pod.at(&["volumes"]).index(index).key("hostPath").key("path");
+                report.add(rule, path, message);
+            }
+            Some(_) => {}
+            None if judge.is_read_only() => {
+                for (container, at, mount) in mounts(&pod, volume.name).filter(|(.., mount)| !mount.read_only) {
+                    let at = at.key("readOnly");
+                    let message = format!(
+                        "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
+                        mount.name, source.path
+                    );
+                    report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
+                }
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The mounts of a volume, with their containers and their places.
+fn mounts<'p, 'r>(
+    pod: &'p Pod<'r>,
+    volume: &'p str,
+) -> impl Iterator<Item = (&'p gatehouse_policy::Container<'r, ContainerFields<'r>>, Path, &'p Mount<'r>)> {
+    pod.containers().flat_map(move |container| {
+        let mounts = container.volume_mounts.iter().enumerate().filter(move |(_, mount)| mount.name == volume);
+        mounts.map(move |(index, mount)| (container, container.at(&["volumeMounts"]).index(index), mount))
+    })
+}
+
+fn judge_persistent_volume(
+    request: &Request<'_>,
+    settings: &HostPaths,
+    report: &mut Report<'_>,
+) -> Result<(), ReadError> {
+    let volume: PersistentVolume<'_> = request.object.view()?;
+    for (field, source) in [("hostPath", &volume.spec.host_path), ("local", &volume.spec.local)] {
+        let Some(source) = source else { continue };
+        let path = Path::of(&["spec", field, "path"]);
+        let judge = Judge { settings, windows: false, host_path: source.path };
+        if let Some((rule, message)) = judge.fault("volume", report) {
+            report.add(rule, path, message);
+        } else if judge.is_read_only() {
+            let message =
+                format!("volume: pods may mount host path {:?} writable, expected no volume of it", source.path);
+            report.add(&READ_ONLY, path, message);
+        }
+    }
+    Ok(())
+}
+
+/// A path that somebody mounts.
+struct Judge<'j> {
+    settings: &'j HostPaths,
+    windows: bool,
+    host_path: &'j str,
+}
+
+impl Judge<'_> {
+    /// The rule that the path breaks, and why.
+    fn fault(&self, who: &str, report: &Report<'_>) -> Option<(&'static gatehouse_policy::Rule, String)> {
+        let text = self.host_path;
+        let path = HostPath::parse(text, self.windows);
+        let allowed = path.as_ref().and_then(|path| self.settings.holding(path, self.windows));
+        // The API server refuses a step back, wherever it leads.
+        let allowed = allowed.filter(|_| !has_backstep(text));
+        let is_named = path.as_ref().is_some_and(|path| allowed.as_ref().is_some_and(|(_, holder)| path == holder));
+        let is_socket = path.as_ref().is_some_and(HostPath::is_socket) && !is_named;
+        if is_socket && report.level(&SOCKET).is_some() {
+            return Some((
+                &SOCKET,
+                format!("{who}: host path {text:?} is a container runtime's socket, expected none"),
+            ));
+        }
+        if allowed.is_some() {
+            return None;
+        }
+        let holds = if path.as_ref().is_some_and(HostPath::holds_socket) {
+            " and holds a container runtime's socket"
+        } else {
+            ""
+        };
+        let expected = self.settings.expected();
+        Some((&PATH, format!("{who}: host path {text:?} is not allowed{holds}, expected {expected}")))
+    }
+
+    /// Whether the path may be mounted, but for reading only.
+    fn is_read_only(&self) -> bool {
+        let path = HostPath::parse(self.host_path, self.windows);
+        let allowed = path.as_ref().and_then(|path| self.settings.holding(path, self.windows));
+        allowed.is_some_and(|(allowed, _)| allowed.read_only)
+    }
+}
+
+/// Whether a path has a `..` (`validatePathNoBacksteps` in
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>).
+fn has_backstep(path: &str) -> bool {
+    path.split(['/', '\\']).any(|step| step == "..")
+}
