@@ -80,11 +80,17 @@ impl From<bool> for Node<'_> {
     }
 }
 
-impl From<i64> for Node<'_> {
-    fn from(value: i64) -> Self {
-        Data::Number(value.into()).into()
-    }
+macro_rules! from_integers {
+    ($($integer:ty),+) => {$(
+        impl From<$integer> for Node<'_> {
+            fn from(value: $integer) -> Self {
+                Data::Number(value.into()).into()
+            }
+        }
+    )+};
 }
+
+from_integers!(i32, i64, u32, u64);
 
 impl From<String> for Node<'_> {
     fn from(text: String) -> Self {

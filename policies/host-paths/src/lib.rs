@@ -211,7 +211,6 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
                 let path = pod.at(&["volumes"]).index(index).key("hostPath").key("path");
                 report.add(rule, path, message);
             }
-            Some(_) => {}
             None if judge.is_read_only() => {
                 for (container, at, mount) in mounts(&pod, volume.name).filter(|(.., mount)| !mount.read_only) {
                     let at = at.key("readOnly");
@@ -222,7 +221,7 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
                     report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
                 }
             }
-            None => {}
+            _ => {}
         }
     }
     Ok(())

@@ -1,0 +1,261 @@
+//! What a hook's command tells: whether a shell runs it, and how long it sleeps.
+
+mod script;
+
+/// Seconds that no grace period has: those of `sleep infinity`, and whatever is too long to count.
+pub const ENDLESS: u64 = u64::MAX / 1000;
+
+/// Shells, none of which a distroless image has.
+const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"];
+
+/// A sleep that a command makes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sleep {
+    millis: u64,
+    /// Whether the command does nothing else.
+    pub only: bool,
+}
+
+impl Sleep {
+    /// Its length in seconds begun.
+    pub fn seconds(self) -> u64 {
+        self.millis.div_ceil(1000)
+    }
+
+    /// Whether it never ends.
+    pub fn is_endless(self) -> bool {
+        self.seconds() >= ENDLESS
+    }
+}
+
+/// The shell that runs a command, as it is written; `None` where none does.
+pub fn shell<'c>(command: &[&'c str]) -> Option<&'c str> {
+    let (program, _) = program(command)?;
+    SHELLS.contains(&name(program)).then_some(program)
+}
+
+/// How long a command sleeps: a `sleep`, or a shell's script as far as its commands follow one another.
+pub fn sleep(command: &[&str]) -> Option<Sleep> {
+    let (program, arguments) = program(command)?;
+    if name(program) == "sleep" {
+        return Some(Sleep { millis: millis(arguments)?, only: true });
+    }
+    shell(command)?;
+    let script = script::read(script_of(arguments)?);
+    let (mut slept, mut only) = (None, script.whole);
+    for words in &script.commands {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match self::program(&words).filter(|(program, _)| name(program) == "sleep").and_then(|(_, of)| millis(of)) {
+            Some(millis) => slept = Some(slept.unwrap_or(0_u64).saturating_add(millis)),
+            None => only = false,
+        }
+    }
+    slept.map(|millis| Sleep { millis, only })
+}
+
+/// The program that comes to run, with its arguments: behind assignments and `env`, what a shell's `exec` and `command`
+/// start, or an applet of busybox.
+fn program<'w, 'c>(mut words: &'w [&'c str]) -> Option<(&'c str, &'w [&'c str])> {
+    loop {
+        let (first, rest) = words.split_first()?;
+        match name(first) {
+            "env" | "exec" | "command" | "busybox" => {}
+            // As it stands before a command and after `env`; a path has no `=` in its first part.
+            _ if first.split_once('=').is_some_and(|(variable, _)| !variable.contains('/')) => {}
+            _ => return Some((first, rest)),
+        }
+        words = rest;
+    }
+}
+
+/// A program's name without its folder.
+fn name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// The script among a shell's arguments: the first that is no option once `-c` was one; without, it is a file.
+fn script_of<'c>(arguments: &[&'c str]) -> Option<&'c str> {
+    let mut arguments = arguments.iter();
+    let mut inline = false;
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix(['-', '+']) {
+            None => return inline.then_some(argument),
+            Some(long) if long.starts_with('-') => {}
+            Some(letters) => {
+                inline |= letters.contains('c');
+                // `-o pipefail`
+                if letters.contains('o') {
+                    arguments.next();
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The sum of a `sleep`'s arguments, as GNU's and busybox's reckon; `None` where one of them is no time: then they do not
+/// sleep at all (<https://www.gnu.org/software/coreutils/manual/html_node/sleep-invocation.html>).
+fn millis(arguments: &[&str]) -> Option<u64> {
+    let times = arguments.strip_prefix(&["--"]).unwrap_or(arguments);
+    if times.is_empty() {
+        return None;
+    }
+    times.iter().try_fold(0_u64, |sum, time| Some(sum.saturating_add(time_in_millis(time)?)))
+}
+
+/// A decimal number with a unit, seconds where it has none, or `infinity`. What is less than a millisecond counts as one.
+fn time_in_millis(time: &str) -> Option<u64> {
+    if ["inf", "infinity"].iter().any(|infinity| time.eq_ignore_ascii_case(infinity)) {
+        return Some(u64::MAX);
+    }
+    let (number, unit) = match time.char_indices().next_back()? {
+        (at, 's') => (time.get(..at)?, 1000),
+        (at, 'm') => (time.get(..at)?, 60_000),
+        (at, 'h') => (time.get(..at)?, 3_600_000),
+        (at, 'd') => (time.get(..at)?, 86_400_000),
+        _ => (time, 1000_u64),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.len() + fraction.len() == 0 || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let whole =
+        whole.bytes().fold(0_u64, |value, digit| value.saturating_mul(10).saturating_add((digit - b'0').into()));
+    // Nine digits tell less than a microsecond even of a day, and multiplied by the unit fit 64 bits.
+    let (part, scale) = fraction
+        .bytes()
+        .take(9)
+        .fold((0_u64, 1_u64), |(part, scale), digit| (part * 10 + u64::from(digit - b'0'), scale * 10));
+    Some(whole.saturating_mul(unit).saturating_add((part * unit).div_ceil(scale)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis_of(command: &str) -> Option<u64> {
+        sleep(&command.split(' ').collect::<Vec<_>>()).map(|sleep| sleep.millis)
+    }
+
+    #[test]
+    fn times() {
+        for (command, millis) in [
+            ("sleep 15", Some(15_000)),
+            ("/bin/sleep 15s", Some(15_000)),
+            ("sleep 0.25m", Some(15_000)),
+            ("sleep 1h 1m 1", Some(3_661_000)),
+            ("sleep 1d", Some(86_400_000)),
+            ("sleep .5", Some(500)),
+            ("sleep 5.", Some(5_000)),
+            ("sleep 007", Some(7_000)),
+            ("sleep 0", Some(0)),
+            ("sleep 0.0000001", Some(1)),
+            ("sleep 0.99999999999999999999d", Some(86_400_000)),
+            ("sleep -- 3", Some(3_000)),
+            ("sleep infinity", Some(u64::MAX)),
+            ("sleep 99999999999999999999999999d", Some(u64::MAX)),
+            ("sleep inf inf", Some(u64::MAX)),
+            ("busybox sleep 5", Some(5_000)),
+            ("/usr/bin/env TZ=UTC sleep 5", Some(5_000)),
+            ("sleep", None),
+            ("sleep --", None),
+            ("sleep --help", None),
+            ("sleep -5", None),
+            ("sleep 5x", None),
+            ("sleep 5 x", None),
+            ("sleep s", None),
+            ("sleep .", None),
+            ("sleep ", None),
+            ("sleep ٣", None),
+            ("sleep $N", None),
+            ("sleepy 15", None),
+            ("nginx -s quit", None),
+            ("env", None),
+            ("timeout 20 sleep 15", None),
+        ] {
+            assert_eq!(millis_of(command), millis, "{command}");
+        }
+    }
+
+    #[test]
+    fn scripts() {
+        let found = |script: &str| sleep(&["/bin/sh", "-c", script]).map(|sleep| (sleep.millis / 1000, sleep.only));
+        for (script, expected) in [
+            ("sleep 15", Some((15, true))),
+            ("exec sleep 15", Some((15, true))),
+            ("/bin/sleep '15'; sleep \"5\"", Some((20, true))),
+            ("  sleep 15 ;\n", Some((15, true))),
+            ("sleep 15 && nginx -s quit", Some((15, false))),
+            ("nginx -s quit; sleep 15", Some((15, false))),
+            ("sleep 5\nnginx -s quit\nsleep 6", Some((11, false))),
+            ("touch /tmp/down && sleep 15", Some((15, false))),
+            ("echo down > /tmp/down; sleep 15", Some((15, false))),
+            ("sleep 15 >/dev/null 2>&1", Some((15, true))),
+            ("sleep 15 &> /dev/null", Some((15, true))),
+            ("kill -QUIT $(cat /run/nginx.pid; true); sleep 15", Some((15, false))),
+            ("kill -QUIT `cat /run/nginx.pid`; sleep 15", Some((15, false))),
+            ("sleep 15 || true", Some((15, false))),
+            ("curl -f localhost/down || sleep 15", None),
+            ("curl -f localhost/down || exit 1; sleep 15", Some((15, false))),
+            ("[ -f /tmp/slow ] && sleep 40; sleep 15", Some((15, false))),
+            ("test -f /tmp/slow && echo slow && sleep 40", None),
+            ("[ -f /tmp/up ] || exit 0; touch /tmp/down && sleep 15", Some((15, false))),
+            ("false || sleep 5 && sleep 15", Some((15, false))),
+            ("sleep 5 # sleep 15", Some((5, true))),
+            ("# wait\nsleep 5", Some((5, true))),
+            ("sleep 1\\\n5", Some((15, true))),
+            ("sleep 15 & wait", None),
+            ("sleep 5; sleep 15 &", Some((5, false))),
+            ("sleep 5 | cat; sleep 15", Some((5, false))),
+            ("sleep 5; exit 0; sleep 15", Some((5, false))),
+            ("sleep 5; exec app; sleep 15", Some((5, false))),
+            ("while pgrep app; do sleep 1; done", None),
+            ("sleep 5; if true; then sleep 15; fi", Some((5, false))),
+            ("wait() { sleep 15; }", None),
+            ("(sleep 15)", None),
+            ("{ sleep 15; }", None),
+            ("sleep $WAIT", None),
+            ("sleep ${WAIT:-15}", None),
+            ("sleep $((5 * 3))", None),
+            ("WAIT=15 sleep 5", Some((5, true))),
+            ("echo 'sleep 15'", None),
+            ("echo \"a \\\" b; sleep 15\"", None),
+            ("echo don\\'t; sleep 5", Some((5, false))),
+            ("cat <<EOF\nsleep 15\nEOF", None),
+            ("sleep 5; echo 'open", Some((5, false))),
+            ("sleep 5; echo \"open", Some((5, false))),
+            ("sleep 5; echo $(open", Some((5, false))),
+            ("sleep 5; echo `open", Some((5, false))),
+            ("sleep 5; echo \\", Some((5, false))),
+            ("sleep infinity; sleep infinity", Some((ENDLESS, true))),
+            ("sh -c 'sleep 15'", None),
+            ("", None),
+            (";;&&", None),
+            (">", None),
+        ] {
+            assert_eq!(found(script), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn shells() {
+        for (command, expected) in [
+            (&["sh", "-c", "sleep 5"][..], Some((Some("sh"), Some(5)))),
+            (&["/usr/bin/bash", "-ec", "sleep 5"], Some((Some("/usr/bin/bash"), Some(5)))),
+            (&["bash", "-o", "pipefail", "-c", "sleep 5"], Some((Some("bash"), Some(5)))),
+            (&["bash", "--norc", "-c", "sleep 5"], Some((Some("bash"), Some(5)))),
+            (&["env", "A=b", "bash", "-c", "sleep 5"], Some((Some("bash"), Some(5)))),
+            (&["busybox", "sh", "-c", "sleep 5"], Some((Some("sh"), Some(5)))),
+            (&["sh", "-c", "sleep 5", "sleep 9"], Some((Some("sh"), Some(5)))),
+            (&["sh", "/stop.sh", "-c", "sleep 5"], Some((Some("sh"), None))),
+            (&["sh", "-c"], Some((Some("sh"), None))),
+            (&["sh"], Some((Some("sh"), None))),
+            (&["/stop.sh"], None),
+            (&["powershell", "-Command", "Start-Sleep 15"], None),
+            (&[], None),
+        ] {
+            let found = (shell(command), sleep(command).map(Sleep::seconds));
+            assert_eq!(found, expected.unwrap_or_default(), "{command:?}");
+        }
+    }
+}

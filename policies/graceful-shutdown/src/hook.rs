@@ -1,0 +1,107 @@
+//! What is read of a pod and its containers' hooks.
+
+use gatehouse_policy::Path;
+use serde::Deserialize;
+
+use crate::command::{self, Sleep};
+
+pub type Pod<'r> = gatehouse_policy::Pod<'r, PodFields, ContainerFields<'r>>;
+pub type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodFields {
+    termination_grace_period_seconds: Option<i64>,
+}
+
+impl PodFields {
+    /// The seconds that the pod has to end: 30 by default (`SetDefaults_PodSpec` in `k8s.io/kubernetes/pkg/apis/core/v1`),
+    /// and a negative number is 1 (`CheckGracefulDelete` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/pod/strategy.go>).
+    pub fn grace_period(&self) -> u64 {
+        self.termination_grace_period_seconds.unwrap_or(30).try_into().unwrap_or(1)
+    }
+
+    /// The same for a message.
+    pub fn grace_period_in_words(&self) -> String {
+        let period = self.grace_period();
+        match self.termination_grace_period_seconds {
+            None => format!("{period} by default"),
+            Some(negative @ ..0) => format!("{negative}, which counts as {period}"),
+            Some(_) => period.to_string(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerFields<'r> {
+    pub ports: Vec<Present>,
+    #[serde(borrow)]
+    pub lifecycle: Lifecycle<'r>,
+}
+
+/// An object that need only be there.
+#[derive(Default, Deserialize)]
+pub struct Present {}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Lifecycle<'r> {
+    #[serde(borrow)]
+    pub pre_stop: Option<Hook<'r>>,
+    #[serde(borrow)]
+    pub post_start: Option<Hook<'r>>,
+}
+
+/// A hook. Its `tcpSocket` is not read: the API keeps it for old manifests only, and the kubelet fails on it
+/// (`LifecycleHandler` in <https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/api/core/v1/types.go>).
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Hook<'r> {
+    #[serde(borrow)]
+    exec: Option<Exec<'r>>,
+    http_get: Option<Present>,
+    sleep: Option<NativeSleep>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Exec<'r> {
+    #[serde(borrow)]
+    command: Vec<&'r str>,
+}
+
+/// The kubelet's own sleep. 0 is allowed since Kubernetes 1.33, and does nothing on purpose
+/// (<https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/4818-allow-zero-value-for-sleep-action-of-prestop-hook>).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct NativeSleep {
+    seconds: i64,
+}
+
+impl<'r> Hook<'r> {
+    /// Whether it has a handler that the kubelet runs.
+    pub fn runs(&self) -> bool {
+        self.command().is_some() || self.http_get.is_some() || self.sleep.is_some()
+    }
+
+    /// The command that it runs in the container.
+    pub fn command(&self) -> Option<&[&'r str]> {
+        self.exec.as_ref().map(|exec| &*exec.command).filter(|command| !command.is_empty())
+    }
+
+    /// How long it sleeps, in seconds begun; `None` where the manifest does not tell.
+    pub fn seconds(&self) -> Option<u64> {
+        match (self.command(), &self.sleep) {
+            (Some(command), _) => command::sleep(command).map(Sleep::seconds),
+            (None, Some(sleep)) => Some(sleep.seconds.try_into().unwrap_or(0)),
+            (None, None) => None,
+        }
+    }
+
+    /// The field that tells it, within the hook.
+    pub fn seconds_path(&self) -> Path {
+        Path::of(if self.command().is_some() { &["exec", "command"] } else { &["sleep", "seconds"] })
+    }
+}

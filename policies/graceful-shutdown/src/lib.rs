@@ -1,0 +1,319 @@
+//! Containers that serve end gracefully: they go on while traffic is turned away from them, and have the time to end.
+
+mod command;
+mod hook;
+
+use gatehouse_policy::{Context, Edit, Path, ReadError, Report, Request, Role, Settings, policy, rules};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::command::ENDLESS;
+use crate::hook::{Container, Hook, Pod};
+
+rules! {
+    /// Finds a container with `ports` in a Deployment or StatefulSet without a `preStop` hook, or with one that does
+    /// nothing: an empty one, or a `tcpSocket`, which the kubelet cannot run. Pods that controllers make are not judged
+    /// again, nor are sidecar containers: the kubelet ends those after the regular ones.
+    ///
+    /// ## Why
+    /// When a pod is deleted, two things begin at once: its address is taken out of every proxy and load balancer, and
+    /// its containers are told to end. Who ends first is still sent requests, and they fail: some at each rollout. A hook
+    /// that waits keeps the container serving until nobody asks any more.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// containers:
+    /// - name: app
+    ///   image: herald/backend:v2.1.0
+    ///   ports:
+    ///   - containerPort: 8000
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// containers:
+    /// - name: app
+    ///   image: herald/backend:v2.1.0
+    ///   ports:
+    ///   - containerPort: 8000
+    ///   lifecycle:
+    ///     preStop:
+    ///       sleep:
+    ///         seconds: 15
+    /// ```
+    ///
+    /// ## Fix
+    /// Where `sleepSeconds` is set, adds that sleep, and raises the pod's grace period where it would be too short for
+    /// it. Not safe: the pod takes longer to end. The kubelet sleeps by itself since Kubernetes 1.30.
+    ///
+    /// ## Options
+    /// `sleepSeconds`, the time that traffic takes to turn away.
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>,
+    /// <https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/>
+    PRE_STOP = "pre-stop": deny;
+
+    /// Finds a `terminationGracePeriodSeconds`, 30 where absent, that leaves less than `margin` after a `preStop` hook,
+    /// or that is outside the bounds `gracePeriodSeconds`. Where a hook sleeps too long for the highest grace period that
+    /// the bounds allow, it is the hook that is found.
+    ///
+    /// A hook takes as long as it sleeps: by the native `sleep`, by the program `sleep`, or by what a shell's script
+    /// sleeps on its way if its commands succeed. How long a request, another program, a loop or a condition takes the
+    /// manifest does not tell: `sleepSeconds` is assumed where it is set, or else no time. All hooks of a pod start
+    /// together, also those of sidecar containers, so the longest counts.
+    ///
+    /// The grace period that a liveness or startup probe has for itself is not judged: it is for containers that hang.
+    ///
+    /// ## Why
+    /// The grace period begins before the hook, not after it. What the hook uses up is missing for the requests that are
+    /// still being answered; then the container is killed. With a grace period of 0 there is no time for the hook
+    /// either.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// terminationGracePeriodSeconds: 30
+    /// containers:
+    /// - name: app
+    ///   lifecycle:
+    ///     preStop:
+    ///       sleep:
+    ///         seconds: 30
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// terminationGracePeriodSeconds: 45
+    /// containers:
+    /// - name: app
+    ///   lifecycle:
+    ///     preStop:
+    ///       sleep:
+    ///         seconds: 30
+    /// ```
+    ///
+    /// ## Options
+    /// `margin` and `gracePeriodSeconds`:
+    /// ```yaml
+    /// margin: 10
+    /// gracePeriodSeconds: {min: 30, max: 300}
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution>; `killContainer`,
+    /// where the hook comes before the wait for a sidecar's turn, in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/kuberuntime_container.go>
+    GRACE_PERIOD = "grace-period": deny;
+
+    /// Finds a `preStop` or `postStart` hook that runs a shell. Pods for Windows are not judged.
+    ///
+    /// ## Why
+    /// A distroless image has no shell. The hook fails there, and only an event tells it: a failed `preStop` is skipped,
+    /// so that the container ends at once, a failed `postStart` kills it.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// lifecycle:
+    ///   preStop:
+    ///     exec:
+    ///       command: ["/bin/sh", "-c", "sleep 15"]
+    /// ```
+    ///
+    /// ## Use instead
+    /// The kubelet's own `sleep`, since Kubernetes 1.30; for other work an `httpGet`, or a program of the image:
+    /// ```yaml
+    /// lifecycle:
+    ///   preStop:
+    ///     sleep:
+    ///       seconds: 15
+    /// ```
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-implementations>
+    SHELL = "shell": warn;
+}
+
+/// The settings of graceful-shutdown.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GracefulShutdown {
+    /// Seconds that a `preStop` hook is to wait: what the fix of `pre-stop` sets, and what a hook is taken to need that
+    /// does not tell. At least 1.
+    sleep_seconds: Option<u32>,
+    /// Seconds of the grace period that must be left after the `preStop` hook. Default: 1.
+    margin: u32,
+    /// Bounds of the grace period of every pod, with hooks or without.
+    grace_period_seconds: Bounds,
+}
+
+/// The least and the most that a grace period may be.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Bounds {
+    /// The least; 0 where absent.
+    min: u32,
+    /// The most; any where absent.
+    max: Option<u32>,
+}
+
+impl Default for GracefulShutdown {
+    fn default() -> Self {
+        Self { sleep_seconds: None, margin: 1, grace_period_seconds: Bounds::default() }
+    }
+}
+
+impl Settings for GracefulShutdown {
+    fn validate(&self) -> Result<(), ReadError> {
+        let refuse = |path, reason| Err(ReadError { path: Path::of(path), reason });
+        if self.sleep_seconds == Some(0) {
+            return refuse(&["sleepSeconds"], "expected at least 1".to_owned());
+        }
+        let Bounds { min, max: Some(max) } = self.grace_period_seconds else { return Ok(()) };
+        if max < min {
+            return refuse(&["gracePeriodSeconds", "min"], format!("{min} is above max, which is {max}"));
+        }
+        if self.need(self.sleep_seconds()) > self.longest() {
+            let reason = format!("{max} is below what sleepSeconds and margin need together");
+            return refuse(&["gracePeriodSeconds", "max"], reason);
+        }
+        Ok(())
+    }
+}
+
+impl GracefulShutdown {
+    /// The seconds of a hook that does not tell.
+    fn sleep_seconds(&self) -> u64 {
+        self.sleep_seconds.unwrap_or(0).into()
+    }
+
+    /// The longest grace period that may be asked for.
+    fn longest(&self) -> u64 {
+        self.grace_period_seconds.max.map_or(ENDLESS - 1, u64::from)
+    }
+
+    /// The seconds that a hook takes.
+    fn seconds(&self, hook: &Hook<'_>) -> u64 {
+        hook.seconds().unwrap_or(self.sleep_seconds())
+    }
+
+    /// The grace period that a hook of so many seconds needs. With none at all even a short one would not run.
+    fn need(&self, seconds: u64) -> u64 {
+        seconds.saturating_add(self.margin.into()).max(1)
+    }
+}
+
+policy!(GracefulShutdown, review);
+
+fn review(
+    request: &Request<'_>,
+    context: &Context<'_, GracefulShutdown>,
+    report: &mut Report<'_>,
+) -> Result<(), ReadError> {
+    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
+    if pod.containers().next().is_none() {
+        return Ok(()); // all are exempt, so nobody is left whom the grace period could concern
+    }
+    if matches!(pod.kind(), "Deployment" | "StatefulSet") {
+        judge_pre_stop(&pod, context.settings, report);
+    }
+    judge_grace_period(&pod, context.settings, report);
+    if !pod.is_windows() {
+        judge_shell(&pod, report);
+    }
+    Ok(())
+}
+
+fn judge_pre_stop(pod: &Pod<'_>, settings: &GracefulShutdown, report: &mut Report<'_>) {
+    for container in pod.containers().filter(|of| of.role == Role::Regular && !of.ports.is_empty()) {
+        let hook = container.lifecycle.pre_stop.as_ref();
+        let message = match hook {
+            None => format!("{container} has ports and no preStop hook"),
+            Some(hook) if hook.runs() => continue,
+            Some(_) => format!("{container}: preStop does nothing, expected sleep, httpGet or exec with a command"),
+        };
+        let path = container.at(&["lifecycle", "preStop"]);
+        let found = report.add(&PRE_STOP, path.clone(), message);
+        let Some(seconds) = settings.sleep_seconds else { continue };
+        let mut edits = Vec::new();
+        if hook.is_some() {
+            edits.push(Edit::Remove(path.clone())); // a hook may have one handler only
+        }
+        edits.push(Edit::set(path.key("sleep").key("seconds"), seconds));
+        edits.extend(longer_grace_period(pod, settings));
+        found.unsafe_fix(edits);
+    }
+}
+
+/// What makes the grace period long enough for a new hook of `sleepSeconds`. It is the same for each container of the
+/// pod, and heeds the hooks that are there, so that no two fixes undo each other.
+fn longer_grace_period(pod: &Pod<'_>, settings: &GracefulShutdown) -> Option<Edit> {
+    let hooks = pre_stops(pod).map(|(_, hook)| settings.need(settings.seconds(hook)));
+    let feasible = hooks.filter(|need| *need <= settings.longest());
+    let min = settings.grace_period_seconds.min.into();
+    let need = feasible.chain([settings.need(settings.sleep_seconds()), min]).max()?;
+    (pod.grace_period() < need).then(|| Edit::set(pod.at(&["terminationGracePeriodSeconds"]), need))
+}
+
+/// The hooks that the grace period must suffice for.
+fn pre_stops<'p, 'r>(pod: &'p Pod<'r>) -> impl Iterator<Item = (&'p Container<'r>, &'p Hook<'r>)> {
+    let hook = |container: &'p Container<'r>| Some((container, container.lifecycle.pre_stop.as_ref()?));
+    pod.long_running().filter_map(hook).filter(|(_, hook)| hook.runs())
+}
+
+fn judge_grace_period(pod: &Pod<'_>, settings: &GracefulShutdown, report: &mut Report<'_>) {
+    let Bounds { min, max } = settings.grace_period_seconds;
+    let (period, margin, min, max) = (pod.grace_period(), settings.margin, min.into(), max.map(u64::from));
+    let longest = judge_sleeps(pod, settings, report);
+    let need = longest.map_or(0, |(seconds, _)| settings.need(seconds));
+    let expected = match (longest, max) {
+        (_, Some(max)) if period > max => format!("at most {max}"),
+        _ if period >= need.max(min) => return,
+        (Some((seconds, container)), _) if need >= min => {
+            format!("at least {need}: {seconds} s for the preStop hook of {container}, and {margin} s after it")
+        }
+        _ => format!("at least {min}"),
+    };
+    let message = format!("pod: terminationGracePeriodSeconds is {}, expected {expected}", pod.grace_period_in_words());
+    report.add(&GRACE_PERIOD, pod.at(&["terminationGracePeriodSeconds"]), message);
+}
+
+/// Finds the hooks that are too long for any grace period; of the others, gives the seconds of the longest.
+fn judge_sleeps<'p, 'r>(
+    pod: &'p Pod<'r>,
+    settings: &GracefulShutdown,
+    report: &mut Report<'_>,
+) -> Option<(u64, &'p Container<'r>)> {
+    let mut longest = None;
+    for (container, hook) in pre_stops(pod) {
+        let seconds = settings.seconds(hook);
+        if settings.need(seconds) <= settings.longest() {
+            longest = longest.filter(|(longest, _)| *longest >= seconds).or(Some((seconds, container)));
+            continue;
+        }
+        let sleeps = if seconds < ENDLESS { format!("{seconds} s") } else { "for ever".to_owned() };
+        let expected = match settings.grace_period_seconds.max {
+            Some(max) => format!("at most {} s", max.saturating_sub(settings.margin)),
+            None => "it to end".to_owned(),
+        };
+        let message = format!("{container}: preStop sleeps {sleeps}, expected {expected}");
+        report.add(&GRACE_PERIOD, container.at(&["lifecycle", "preStop"]).join(hook.seconds_path()), message);
+    }
+    longest
+}
+
+fn judge_shell(pod: &Pod<'_>, report: &mut Report<'_>) {
+    for container in pod.long_running() {
+        let lifecycle = &container.lifecycle;
+        for (field, hook) in [("preStop", &lifecycle.pre_stop), ("postStart", &lifecycle.post_start)] {
+            let Some(command) = hook.as_ref().and_then(Hook::command) else { continue };
+            let Some(shell) = command::shell(command) else { continue };
+            let instead = match command::sleep(command) {
+                Some(sleep) if sleep.only && !sleep.is_endless() => format!("sleep: {{seconds: {}}}", sleep.seconds()),
+                _ => "httpGet, or a program that needs no shell".to_owned(),
+            };
+            let message =
+                format!("{container}: {field} runs {shell:?}, which distroless images do not have, expected {instead}");
+            report.add(&SHELL, container.at(&["lifecycle", field, "exec", "command"]), message);
+        }
+    }
+}
