@@ -12,6 +12,7 @@ pub const POLICIES: &[&Policy] = &[
     &graceful_shutdown::POLICY,
     &host_paths::POLICY,
     &rollout::POLICY,
+    &autoscaling::POLICY,
     &required_labels::POLICY,
     &service_exposure::POLICY,
     &persistent_storage::POLICY,
