@@ -9,6 +9,7 @@ pub const POLICIES: &[&Policy] = &[
     &resource_limits::POLICY,
     &pinned_images::POLICY,
     &tls_ingress::POLICY,
+    &secret_env::POLICY,
     &graceful_shutdown::POLICY,
     &host_paths::POLICY,
     &rollout::POLICY,

@@ -1,0 +1,322 @@
+//! Whether a variable holds a secret, by its name.
+
+use std::borrow::Cow;
+
+use gatehouse_policy::glob::Glob;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+
+/// Patterns for the names of variables that hold secrets. `PWD` alone is the working directory.
+pub const SENSITIVE: &[&str] = &[
+    "*PASSWORD*",
+    "*PASSWD*",
+    "*PASSPHRASE*",
+    "*_PASS",
+    "*_PWD",
+    "*SECRET*",
+    "*TOKEN*",
+    "*CREDENTIAL*",
+    "*API_KEY*",
+    "*APIKEY*",
+    "*PRIVATE_KEY*",
+    "*PRIVATEKEY*",
+    "*ACCESS_KEY*",
+    "*ACCESSKEY*",
+    "*ACCOUNT_KEY*",
+    "*AUTH_KEY*",
+    "*AUTHKEY*",
+    "*ENCRYPTION_KEY*",
+    "*SIGNING_KEY*",
+    "*MASTER_KEY*",
+    "*FERNET_KEY*",
+    "*ERLANG_COOKIE*",
+];
+
+/// Last words of names that say something about a secret and are not it: `TOKEN_TTL`, `PASSWORD_FILE`.
+const ABOUT: &[&str] = &[
+    // Where it is.
+    "FILE",
+    "FILES",
+    "FILENAME",
+    "PATH",
+    "PATHS",
+    "DIR",
+    "DIRECTORY",
+    "FOLDER",
+    "MOUNT",
+    "LOCATION",
+    "URL",
+    "URLS",
+    "URI",
+    "ENDPOINT",
+    "ENDPOINTS",
+    "HOST",
+    "HOSTS",
+    "HOSTNAME",
+    "PORT",
+    "ADDR",
+    "ADDRESS",
+    "SERVER",
+    "SERVICE",
+    "DOMAIN",
+    "REGION",
+    "STORE",
+    "STORAGE",
+    "BACKEND",
+    "MANAGER",
+    "PROVIDER",
+    "SOURCE",
+    "VAULT",
+    "PROJECT",
+    "BUCKET",
+    "TABLE",
+    "COLUMN",
+    "HEADER",
+    "HEADERS",
+    "FIELD",
+    "PARAM",
+    "PARAMETER",
+    "CLAIM",
+    "CLAIMS",
+    "ATTRIBUTE",
+    "PROPERTY",
+    "VARIABLE",
+    // What it is called, or who it is for.
+    "NAME",
+    "NAMES",
+    "NAMESPACE",
+    "NAMESPACES",
+    "ID",
+    "IDS",
+    "ARN",
+    "REF",
+    "REFS",
+    "REFERENCE",
+    "ALIAS",
+    "LABEL",
+    "LABELS",
+    "SELECTOR",
+    "ANNOTATION",
+    "PREFIX",
+    "SUFFIX",
+    "USER",
+    "USERNAME",
+    "ISSUER",
+    "AUDIENCE",
+    "AUDIENCES",
+    "SUBJECT",
+    "GROUP",
+    "ROLE",
+    "OWNER",
+    "TAG",
+    "VERSION",
+    "REVISION",
+    "DESCRIPTION",
+    "TITLE",
+    "HINT",
+    "MESSAGE",
+    "PROMPT",
+    // How long it lives, how large it is.
+    "TTL",
+    "EXPIRY",
+    "EXPIRES",
+    "EXPIRATION",
+    "IN",
+    "LIFETIME",
+    "LIFESPAN",
+    "DURATION",
+    "TIMEOUT",
+    "INTERVAL",
+    "PERIOD",
+    "AGE",
+    "DELAY",
+    "SECONDS",
+    "SECS",
+    "MINUTES",
+    "MINS",
+    "HOURS",
+    "DAYS",
+    "MS",
+    "MILLIS",
+    "LEEWAY",
+    "SKEW",
+    "LENGTH",
+    "SIZE",
+    "LIMIT",
+    "LIMITS",
+    "COUNT",
+    "MIN",
+    "MAX",
+    "BITS",
+    "BYTES",
+    "ROUNDS",
+    "COST",
+    "RATIO",
+    "THRESHOLD",
+    "RETRIES",
+    "ATTEMPTS",
+    "RATE",
+    "BUDGET",
+    // What sort it is of, and what is done with it.
+    "TYPE",
+    "TYPES",
+    "KIND",
+    "CLASS",
+    "FORMAT",
+    "ALGORITHM",
+    "ALGORITHMS",
+    "ALG",
+    "METHOD",
+    "METHODS",
+    "MODE",
+    "STRATEGY",
+    "POLICY",
+    "SCOPE",
+    "SCOPES",
+    "ENCODING",
+    "ENCRYPTION",
+    "ENCODER",
+    "HASHER",
+    "CHARSET",
+    "REGEX",
+    "PATTERN",
+    "RULES",
+    "ENABLED",
+    "ENABLE",
+    "DISABLED",
+    "DISABLE",
+    "REQUIRED",
+    "ALLOWED",
+    "CHECK",
+    "CHECKS",
+    "VALIDATION",
+    "VALIDATOR",
+    "VERIFY",
+    "ROTATION",
+    "RENEWAL",
+    "RESET",
+    "CACHE",
+    "HELPER",
+    "COMMAND",
+    "CMD",
+    "SCRIPT",
+    "IMAGE",
+    "DRIVER",
+    "PLUGIN",
+    "CHAIN",
+    "ENGINE",
+    "HANDLER",
+    "FETCHER",
+    "CONTROLLER",
+    "OPERATOR",
+    "TEMPLATE",
+    "LEVEL",
+    "SCHEMA",
+];
+
+/// Ends of names that hold the name of a Kubernetes Secret, or of a cluster rather than of a key.
+const NAMES_ONE: &[&[&str]] = &[
+    &["EXISTING", "SECRET"],
+    &["PULL", "SECRET"],
+    &["PULL", "SECRETS"],
+    &["TLS", "SECRET"],
+    &["CERT", "SECRET"],
+    &["CERTIFICATE", "SECRET"],
+    &["CA", "SECRET"],
+    // etcd's is a label by which clusters tell each other apart (https://etcd.io/docs/v3.6/op-guide/configuration/).
+    &["INITIAL", "CLUSTER", "TOKEN"],
+];
+
+/// Words whose likeness to those of [`SENSITIVE`] means nothing, and those of what anybody may know: bundlers put
+/// `NEXT_PUBLIC_…` into the pages they make.
+const HARMLESS: &[&str] = &["TOKENIZER", "TOKENIZERS", "TOKENIZATION", "PASSWORDLESS", "PUBLIC", "PUBLISHABLE", "SITE"];
+
+/// A pattern for the names of variables: case does not matter, and `-`, `.` and `:` are as `_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePattern(Glob);
+
+impl NamePattern {
+    /// The pattern with this text.
+    pub fn new(text: &str) -> Self {
+        Self(Glob::new(fold(text)))
+    }
+
+    /// Whether it matches the empty name alone.
+    pub fn is_empty(&self) -> bool {
+        self.0.as_str().is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for NamePattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Glob::deserialize(deserializer).map(|glob| Self::new(glob.as_str()))
+    }
+}
+
+impl JsonSchema for NamePattern {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Glob::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Glob::json_schema(generator)
+    }
+}
+
+/// Whether a variable is to be secret by one of the patterns. One without wildcards names its variable outright, and
+/// leaves nothing to be told by its words.
+pub fn is_sensitive(patterns: &[NamePattern], name: &str) -> bool {
+    let mut matching = matching(patterns, name).peekable();
+    if matching.peek().is_none() {
+        return false;
+    }
+    let words = words(name);
+    let words: Vec<&str> = words.split('_').filter(|word| !word.is_empty()).collect();
+    matching.any(|pattern| !pattern.as_str().contains(['*', '?'])) || !is_harmless(&words)
+}
+
+/// Whether one of the patterns matches, whatever the case.
+pub fn matches(patterns: &[NamePattern], name: &str) -> bool {
+    matching(patterns, name).next().is_some()
+}
+
+fn matching<'p>(patterns: &'p [NamePattern], name: &str) -> impl Iterator<Item = &'p Glob> {
+    let name = fold(name);
+    patterns.iter().map(|NamePattern(glob)| glob).filter(move |glob| glob.matches(&name))
+}
+
+fn is_harmless(words: &[&str]) -> bool {
+    words.last().is_some_and(|last| ABOUT.contains(last))
+        || NAMES_ONE.iter().any(|end| words.ends_with(end))
+        || words.iter().any(|word| HARMLESS.contains(word))
+}
+
+/// Whether the value is to be a password: then digits are one too, and no quantity.
+pub fn is_password(name: &str) -> bool {
+    let name = fold(name);
+    ["PASSWORD", "PASSWD", "PASSPHRASE", "_PASS", "_PWD"].iter().any(|end| name.ends_with(end))
+}
+
+/// A name by which `db.password`, `db-password` and `DB_PASSWORD` are alike.
+fn fold(name: &str) -> String {
+    let folded = |character| if matches!(character, '-' | '.' | ':') { '_' } else { character.to_ascii_uppercase() };
+    name.chars().map(folded).collect()
+}
+
+/// The name with an underscore between its words, those of `tokenLifetimeSeconds` too.
+fn words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 8);
+    let mut last_is_lower = false;
+    for character in name.chars() {
+        if last_is_lower && character.is_ascii_uppercase() {
+            words.push('_');
+        }
+        last_is_lower = character.is_ascii_lowercase();
+        words.push(character);
+    }
+    fold(&words)
+}

@@ -1,0 +1,160 @@
+//! What a value is, where that can be told by looking at it.
+
+/// The names that a value refers to as `$(NAME)`. `$$` stands for a dollar sign, so that `$$(NAME)` refers to nothing
+/// (<https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go>).
+pub fn references(value: &str) -> impl Iterator<Item = &str> {
+    let mut rest = value;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once('$')?;
+            rest = after;
+            if let Some(after) = rest.strip_prefix('$') {
+                rest = after;
+            } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
+                rest = after;
+                if !name.is_empty() {
+                    return Some(name);
+                }
+            }
+        }
+    })
+}
+
+/// Whether a text says nothing itself, but stands for what is filled in later: by Kubernetes, a shell, a template or
+/// whoever reads on. `changeme` does not: where nobody changes it, it is the password.
+pub fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    let enclosed = |open, close| text.starts_with(open) && text.ends_with(close);
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    references(text).next().is_some()
+        || text.contains("${")
+        || text.contains("$(")
+        || text.contains("{{")
+        || enclosed('<', '>')
+        || (enclosed('{', '}') && !text.contains('"'))
+        || enclosed('%', '%')
+        || matches!(text, "%s" | "%v" | "$@")
+        || text
+            .strip_prefix('$')
+            .is_some_and(|name| is_name(name) && name.bytes().any(|byte| byte.is_ascii_uppercase()))
+        || text.bytes().all(|byte| byte == b'*')
+}
+
+/// Whether a value is clearly something else than a secret: a switch, a path, an address, a public key, the place of a
+/// secret in a vault. Numbers are judged by [`is_number`].
+pub fn is_no_secret(value: &str) -> bool {
+    let value = value.trim();
+    value.is_empty()
+        || is_placeholder(value)
+        || is_switch(value)
+        || is_path(value)
+        || is_address(value)
+        || is_public(value)
+}
+
+fn is_switch(value: &str) -> bool {
+    const SWITCHES: &[&str] = &[
+        "true", "false", "yes", "no", "on", "off", "enabled", "disabled", "enable", "disable", "none", "null", "nil",
+        "0", "1",
+    ];
+    SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch))
+}
+
+/// Whether a value is a number, with or without units: `3600`, `0.5`, `30s`, `1h30m`, `512Mi`, `10.0.0.1`.
+pub fn is_number(value: &str) -> bool {
+    const UNITS: &[&str] = &[
+        "", "%", "ns", "us", "ms", "s", "sec", "m", "min", "h", "d", "w", "y", "b", "k", "kb", "ki", "mb", "mi", "gb",
+        "gi",
+    ];
+    let is_digit = |character: char| character.is_ascii_digit() || matches!(character, '.' | '_');
+    let mut rest = value.trim().trim_start_matches(['-', '+']);
+    if !rest.starts_with(|character: char| character.is_ascii_digit()) {
+        return false;
+    }
+    while !rest.is_empty() {
+        rest = rest.trim_start_matches(is_digit);
+        let (unit, after) = rest.split_at(rest.find(is_digit).unwrap_or(rest.len()));
+        if !UNITS.iter().any(|known| unit.trim().eq_ignore_ascii_case(known)) {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
+
+/// Whether a value is the path of a file, or of a secret in a store: `/run/secrets/db`, `C:\secrets`, `secret/data/app`.
+/// Base64 has slashes too.
+fn is_path(value: &str) -> bool {
+    let drive = value.get(1..3) == Some(":\\") || value.starts_with("\\\\");
+    let rooted = drive || ["/", "./", "../", "~/", "file:"].iter().any(|root| value.starts_with(root));
+    let mut segments = value.split(['/', '\\']);
+    if rooted {
+        return !value.contains(['+', '=']) && !segments.any(is_random);
+    }
+    let is_word = |segment: &str| {
+        segment.len() > 1
+            && segment.starts_with(|first: char| first.is_ascii_lowercase())
+            && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+    };
+    value.contains('/') && segments.all(is_word)
+}
+
+/// Whether a word looks drawn by lot rather than chosen: it is long and mixes both cases and digits.
+fn is_random(word: &str) -> bool {
+    word.len() >= 16
+        && word.bytes().any(|byte| byte.is_ascii_lowercase())
+        && word.bytes().any(|byte| byte.is_ascii_uppercase())
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a value is where something is to be found. A password within a URL is the business of another rule.
+fn is_address(value: &str) -> bool {
+    const VAULTS: &[&str] = &["vault:", ">>vault:", "bao:", "arn:", "gcp:secretmanager:", "ref+"];
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-' | b':'))
+    };
+    value.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
+        || VAULTS.iter().any(|vault| value.starts_with(vault))
+        || value.contains("@azurekeyvault")
+}
+
+fn is_public(value: &str) -> bool {
+    const PUBLIC: &[&str] =
+        &["-----BEGIN CERTIFICATE", "-----BEGIN PUBLIC KEY", "-----BEGIN RSA PUBLIC KEY", "ssh-", "ecdsa-"];
+    PUBLIC.iter().any(|start| value.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_as_kubernetes_reads_them() {
+        for (value, expected) in [
+            ("", &[][..]),
+            ("$(A)", &["A"]),
+            ("x$(A)y$(B_1)z", &["A", "B_1"]),
+            ("$$(A)", &[]),
+            ("$$$(A)", &["A"]),
+            ("$(A", &[]),
+            ("$()", &[]),
+            ("$A $ ${A}", &[]),
+            ("$($(A))", &["$(A"]),
+            ("é$(ü)", &["ü"]),
+            ("$", &[]),
+        ] {
+            assert_eq!(references(value).collect::<Vec<_>>(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        for number in ["3600", "-1", "0.5", "30s", "1h30m", "512Mi", "10.0.0.1", "15 min", "100%", "1_000", "60000MS"] {
+            assert!(is_number(number), "{number}");
+        }
+        for text in ["", "s", "1a2b3c", "12345x", "h1", "0x1f", "1-2", "é1", "1é"] {
+            assert!(!is_number(text), "{text}");
+        }
+    }
+}

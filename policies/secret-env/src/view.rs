@@ -1,0 +1,93 @@
+//! What is read of a container, and of a `ConfigMap`.
+
+use gatehouse_policy::Members;
+use serde::Deserialize;
+
+use crate::value::references;
+
+#[derive(Deserialize)]
+pub struct PodFields {}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ContainerFields<'r> {
+    #[serde(borrow)]
+    pub command: Vec<&'r str>,
+    #[serde(borrow)]
+    pub args: Vec<&'r str>,
+    #[serde(borrow)]
+    pub env: Vec<EnvVar<'r>>,
+    #[serde(borrow)]
+    pub env_from: Vec<EnvFromSource<'r>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EnvVar<'r> {
+    pub name: &'r str,
+    pub value: &'r str,
+    pub value_from: EnvVarSource,
+}
+
+// They are called so by the API.
+#[allow(clippy::struct_field_names)]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EnvVarSource {
+    pub secret_key_ref: Option<SecretKeySelector>,
+    config_map_key_ref: Option<Present>,
+    field_ref: Option<Present>,
+    resource_field_ref: Option<Present>,
+    file_key_ref: Option<Present>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct SecretKeySelector {
+    pub optional: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EnvFromSource<'r> {
+    prefix: &'r str,
+    secret_ref: Option<Present>,
+}
+
+/// An object of which only its being there counts.
+#[derive(Deserialize)]
+struct Present {}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ConfigMap<'r> {
+    #[serde(borrow)]
+    pub data: Members<&'r str, &'r str>,
+}
+
+impl EnvVarSource {
+    /// The source that is no Secret, by the name of its field.
+    pub fn other(&self) -> Option<&'static str> {
+        let sources = [
+            ("configMapKeyRef", &self.config_map_key_ref),
+            ("fieldRef", &self.field_ref),
+            ("resourceFieldRef", &self.resource_field_ref),
+            ("fileKeyRef", &self.file_key_ref),
+        ];
+        sources.into_iter().find(|(_, source)| source.is_some()).map(|(name, _)| name)
+    }
+}
+
+impl ContainerFields<'_> {
+    /// Whether the value of a variable takes in a Secret's by `$(NAME)`: the last variable of that name before it is a
+    /// `secretKeyRef`, or none is and a Secret of `envFrom` may hold one (`makeEnvironmentVariables` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go>).
+    pub fn refers_to_secret(&self, index: usize) -> bool {
+        let (before, rest) = self.env.split_at_checked(index).unwrap_or_default();
+        let Some(variable) = rest.first() else { return false };
+        references(variable.value).any(|name| match before.iter().rev().find(|variable| variable.name == name) {
+            Some(named) => named.value.is_empty() && named.value_from.secret_key_ref.is_some(),
+            None => self.env_from.iter().any(|source| source.secret_ref.is_some() && name.starts_with(source.prefix)),
+        })
+    }
+}
