@@ -320,3 +320,36 @@ mod wasm {
         assert!(absent.err.contains("build it with `make modules`"), "{}", absent.err);
     }
 }
+
+/// What is a secret is neither in a message nor in the source that is shown: not for its own finding, nor for another's on
+/// the same line.
+#[test]
+fn secrets_are_masked() {
+    let files = folder(&[
+        (
+            "block.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: app\n    image: nginx\n    env:\n    \
+             - name: DB_PASSWORD\n      value: correct-horse\n    args:\n    - |\n      export A=1\n      psql \
+             postgres://herald:correct-horse@db/herald\n",
+        ),
+        (
+            "flow.yaml",
+            "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: app, image: nginx, env: [{name: \
+             DB_PASSWORD, value: correct-horse}]}]}}\n",
+        ),
+        (
+            "map.json",
+            "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"}, \"data\": {\"key\": \
+             \"-----BEGIN PRIVATE KEY-----\\ncorrecthorsecorrecthorsecorrecthorsecorrecthorse\\n-----END PRIVATE KEY-----\"}}",
+        ),
+    ]);
+    for format in ["pretty", "json"] {
+        let answer = gatehouse_with(files.path(), &["check", "--output-format", format, "."], "");
+        assert_eq!(answer.status, 1, "{}", answer.err);
+        for rule in ["secret-env/literal", "secret-env/credentials", "secret-env/token", "pinned-images/tag"] {
+            assert!(answer.out.contains(rule), "{rule} is not found: {}", answer.out);
+        }
+        let shown = answer.out.to_lowercase();
+        assert!(!shown.contains("correct") && !shown.contains("horse"), "{format}: {}", answer.out);
+    }
+}
