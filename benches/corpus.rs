@@ -167,10 +167,10 @@ fn manifest(number: u64) -> (String, String) {
     indented(&mut text, 4, &labels);
     text.push_str("spec:\n");
     let pod = pod(&mut random, &app, &version, kind, fault);
-    let selector = format!("selector:\n  matchLabels:\n    app.kubernetes.io/name: {app}\n");
+    let selector = format!("selector:\n  matchLabels:\n    app: {app}\n");
     let mut template = "template:\n  metadata:\n    labels:\n".to_owned();
-    indented(&mut template, 6, &labels);
-    if kind != Kind::CronJob && random.chance(60) {
+    let _ = write!(template, "      app: {app}\n      version: \"{version}\"\n");
+    if kind != Kind::CronJob && random.chance(20) {
         template.push_str(
             "    annotations:\n      prometheus.io/scrape: \"true\"\n      prometheus.io/port: \"8000\"\n      \
              prometheus.io/path: /metrics\n",
@@ -180,16 +180,17 @@ fn manifest(number: u64) -> (String, String) {
     indented(&mut template, 4, &pod);
     match kind {
         Kind::Deployment => {
-            let _ = writeln!(text, "  replicas: {}", 2 + random.below(6));
-            text.push_str(
-                "  revisionHistoryLimit: 5\n  strategy:\n    type: RollingUpdate\n    rollingUpdate:\n      maxSurge: 25%\n      \
-                 maxUnavailable: 0\n",
-            );
+            let _ = writeln!(text, "  replicas: {}", 3 + random.below(6));
+            if random.chance(40) {
+                text.push_str(
+                    "  strategy:\n    type: RollingUpdate\n    rollingUpdate:\n      maxSurge: 25%\n      maxUnavailable: 0\n",
+                );
+            }
             indented(&mut text, 2, &selector);
             indented(&mut text, 2, &template);
         }
         Kind::StatefulSet => {
-            let _ = write!(text, "  replicas: {}\n  serviceName: {name}\n", 1 + random.below(3));
+            let _ = write!(text, "  replicas: {}\n  serviceName: {name}\n", 3 + random.below(3));
             indented(&mut text, 2, &selector);
             indented(&mut text, 2, &template);
             let _ = write!(
@@ -220,18 +221,15 @@ fn manifest(number: u64) -> (String, String) {
         }
     }
     match kind {
-        Kind::Deployment | Kind::StatefulSet if random.chance(45) => service(&mut text, &name, &namespace, &app),
-        Kind::Deployment if random.chance(35) => ingress(&mut random, &mut text, &name, &namespace),
+        Kind::Deployment | Kind::StatefulSet if random.chance(38) => service(&mut text, &name, &namespace, &app),
+        Kind::Deployment if random.chance(25) => ingress(&mut random, &mut text, &name, &namespace),
         _ => {}
     }
     (format!("{name}.yaml"), text)
 }
 
 fn labels(app: &str, version: &str) -> String {
-    format!(
-        "app.kubernetes.io/name: {app}\napp.kubernetes.io/version: \"{version}\"\napp.kubernetes.io/part-of: herald\nteam: \
-         backend\n"
-    )
+    format!("app: {app}\nversion: \"{version}\"\napp.kubernetes.io/part-of: herald\nteam: backend\n")
 }
 
 /// What stands below a pod's `spec:`.
@@ -248,14 +246,15 @@ fn pod(random: &mut Random, app: &str, version: &str, kind: Kind, fault: Option<
              RuntimeDefault\n"
         );
     }
-    if kind == Kind::Deployment && random.chance(40) {
+    let is_served = matches!(kind, Kind::Deployment | Kind::StatefulSet);
+    if is_served {
         let _ = write!(
             text,
             "topologySpreadConstraints:\n- maxSkew: 1\n  topologyKey: topology.kubernetes.io/zone\n  whenUnsatisfiable: \
-             ScheduleAnyway\n  labelSelector:\n    matchLabels:\n      app.kubernetes.io/name: {app}\n"
+             ScheduleAnyway\n  labelSelector:\n    matchLabels:\n      app: {app}\n"
         );
     }
-    if random.chance(15) {
+    if random.chance(8) {
         text.push_str("initContainers:\n");
         container(random, &mut text, &format!("{app}-migrate"), "herald/migrate", version, None, false);
     }
@@ -264,8 +263,10 @@ fn pod(random: &mut Random, app: &str, version: &str, kind: Kind, fault: Option<
     if kind == Kind::Deployment && random.chance(8) {
         container(random, &mut text, "cloud-sql-proxy", "herald/cloud-sql-proxy", "2.8.1", None, true);
     }
-    text.push_str("terminationGracePeriodSeconds: 30\nvolumes:\n- name: tmp\n  emptyDir: {}\n");
-    let _ = write!(text, "- name: config\n  configMap:\n    name: {app}-config\n");
+    text.push_str("volumes:\n- name: tmp\n  emptyDir: {}\n");
+    if random.chance(50) {
+        let _ = write!(text, "- name: config\n  configMap:\n    name: {app}-config\n");
+    }
     if kind == Kind::DaemonSet {
         text.push_str("- name: varlog\n  hostPath:\n    path: /var/log\n");
     }
@@ -288,12 +289,17 @@ fn container(
     };
     let pull = if fault == Some(Fault::PullPolicy) { "IfNotPresent" } else { "Always" };
     let _ = write!(text, "- name: {name}\n  image: {image}{tag}\n  imagePullPolicy: {pull}\n");
+    if !serves && random.chance(40) {
+        text.push_str(
+            "  command: [/bin/sh, -c]\n  args:\n  - |\n    set -eu\n    herald-task run --once\n    echo \"done: $?\"\n",
+        );
+    }
     if serves {
         text.push_str("  ports:\n  - containerPort: 8000\n    name: http\n    protocol: TCP\n");
     }
     text.push_str("  env:\n");
     for secret in [("DATABASE_URL", "database-url"), ("REDIS_URL", "redis-url")] {
-        if random.chance(50) {
+        if random.chance(20) {
             let _ = write!(
                 text,
                 "  - name: {}\n    valueFrom:\n      secretKeyRef:\n        name: herald-secrets\n        key: {}\n",
@@ -301,7 +307,7 @@ fn container(
             );
         }
     }
-    let (first, count) = (random.below(12), 2 + random.below(4));
+    let (first, count) = (random.below(12), 1 + random.below(3));
     for (name, value) in VARIABLES
         .iter()
         .cycle()
@@ -318,11 +324,9 @@ fn container(
     if serves {
         probe(text, "livenessProbe", "/health", 30, fault == Some(Fault::SlowProbe), fault == Some(Fault::NoLiveness));
         probe(text, "readinessProbe", "/ready", 5, false, fault == Some(Fault::NoReadiness));
+        text.push_str("  lifecycle:\n    preStop:\n      sleep:\n        seconds: 15\n");
     }
-    text.push_str(
-        "  volumeMounts:\n  - name: tmp\n    mountPath: /tmp\n  - name: config\n    mountPath: /etc/herald\n",
-    );
-    text.push_str("    readOnly: true\n");
+    text.push_str("  volumeMounts:\n  - name: tmp\n    mountPath: /tmp # the root file system is read-only\n");
 }
 
 fn resources(random: &mut Random, text: &mut String, fault: Option<Fault>) {
@@ -352,8 +356,8 @@ fn probe(text: &mut String, name: &str, path: &str, delay: u32, slow: bool, abse
 fn service(text: &mut String, name: &str, namespace: &str, app: &str) {
     let _ = write!(
         text,
-        "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  type: ClusterIP\n  \
-         ports:\n  - port: 80\n    targetPort: http\n    name: http\n  selector:\n    app.kubernetes.io/name: {app}\n"
+        "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: {namespace}\n  labels:\n    app: {app}\nspec:\n  type: ClusterIP\n  \
+         ports:\n  - port: 80\n    targetPort: http\n    name: http\n  selector:\n    app: {app}\n"
     );
 }
 

@@ -16,6 +16,8 @@ use crate::{Failure, Sample, target};
 const DEPLOYMENT: &str = include_str!("../examples/herald/hardened/backend/deployment.yaml");
 /// What those of traffic judge.
 const INGRESS: &str = include_str!("../examples/herald/hardened/ingress/production-ingress.yaml");
+/// What that of storage judges: a PersistentVolume.
+const VOLUME: &str = include_str!("../examples/herald/hardened/storage/postgres-pv.yaml");
 /// The settings.
 const PROFILE: &str = include_str!("../profiles/herald.yaml");
 
@@ -31,11 +33,18 @@ pub fn measure() -> Result<(), Failure> {
     let folder = env::var_os("GATEHOUSE_MODULES").map_or_else(|| target().join("modules"), PathBuf::from);
     let compiler = Modules::new(&Cache::Off, Duration::from_secs(2))?;
     let profile = documents(PROFILE)?;
-    let (deployment, ingress) = (documents(DEPLOYMENT)?, documents(INGRESS)?);
+    let [backend, ingress, volume] = [documents(DEPLOYMENT)?, documents(INGRESS)?, documents(VOLUME)?];
     println!("evaluations a second on one core; median (least..most) of {ROUNDS} rounds\n");
-    println!("{:<20}{:<14}{:>30}{:>30}{:>10}", "", "on a", "native", "module", "times");
+    println!("{:<20}{:<26}{:>30}{:>30}{:>10}", "", "on a", "native", "module", "times");
     for policy in POLICIES {
-        let object = if policy.name == "tls-ingress" { &ingress[0].node } else { &deployment[0].node };
+        let document = match policy.name {
+            "tls-ingress" => ingress.first(),
+            "persistent-storage" => volume.first(),
+            "service-exposure" => of_kind(&backend, "Service"),
+            "autoscaling" => of_kind(&backend, "HorizontalPodAutoscaler"),
+            _ => backend.first(),
+        };
+        let object = &document.ok_or_else(|| format!("{}: the example lacks its object", policy.name))?.node;
         let manifest = profile
             .iter()
             .find(|of| of.node.descend(&["metadata", "name"]).and_then(Node::as_str) == Some(policy.name));
@@ -57,9 +66,13 @@ pub fn measure() -> Result<(), Failure> {
         }
         let [native, module] = rates;
         let times = native.median() / module.median();
-        println!("{:<20}{:<14}{native:>30}{module:>30}{times:>10.0}", policy.name, request.kind);
+        println!("{:<20}{:<26}{native:>30}{module:>30}{times:>10.0}", policy.name, request.kind);
     }
     Ok(())
+}
+
+fn of_kind<'d>(documents: &'d [Document<'static>], kind: &str) -> Option<&'d Document<'static>> {
+    documents.iter().find(|document| document.node.get("kind").and_then(Node::as_str) == Some(kind))
 }
 
 fn documents(text: &'static str) -> Result<Vec<Document<'static>>, Failure> {

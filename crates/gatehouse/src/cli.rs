@@ -147,8 +147,9 @@ impl Check {
         };
         let checker = Checker { profile: &profile, namespace: &self.namespace, namespaces };
         let result = match self.output_format {
-            OutputFormat::Pretty => self.print(&checker, &inputs, &Pretty),
-            OutputFormat::Json => self.print(&checker, &inputs, &Json),
+            OutputFormat::Pretty => self.print(&checker, &inputs, &Pretty, anstream::stdout()),
+            // There is no colour in it that would have to be taken out.
+            OutputFormat::Json => self.print(&checker, &inputs, &Json, std::io::stdout()),
         };
         match result {
             Ok(summary) if summary.problems > 0 => FAILED,
@@ -158,8 +159,14 @@ impl Check {
         }
     }
 
-    fn print(&self, checker: &Checker<'_>, inputs: &Inputs, render: &impl Render) -> std::io::Result<Summary> {
-        let mut out = std::io::BufWriter::new(anstream::stdout());
+    fn print(
+        &self,
+        checker: &Checker<'_>,
+        inputs: &Inputs,
+        render: &impl Render,
+        out: impl std::io::Write,
+    ) -> std::io::Result<Summary> {
+        let mut out = std::io::BufWriter::new(out);
         let mut err = anstream::stderr();
         let mut output = Output::new(&mut out, &mut err, render, self.verbose);
         let mut summary = checker.run(&inputs.inputs, render, &mut output)?;

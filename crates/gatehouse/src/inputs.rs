@@ -78,8 +78,11 @@ impl Inputs {
                 Err(error) => found.errors.push((path.clone(), reason(&error))),
             }
         }
-        let mut seen = std::collections::HashSet::new();
-        found.inputs.retain(|input| seen.insert(input.path().map(Path::to_owned)));
+        // Within one path nothing is found twice.
+        if paths.len() > 1 {
+            let mut seen = std::collections::HashSet::new();
+            found.inputs.retain(|input| seen.insert(input.path().map(Path::to_owned)));
+        }
         found
     }
 

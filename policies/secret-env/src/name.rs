@@ -233,17 +233,22 @@ const HARMLESS: &[&str] = &["TOKENIZER", "TOKENIZERS", "TOKENIZATION", "PASSWORD
 
 /// A pattern for the names of variables: case does not matter, and `-`, `.` and `:` are as `_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern(Glob);
+pub struct NamePattern {
+    glob: Glob,
+    /// The letters that a name must at least have, so that most names need not be compared with most patterns.
+    letters: Letters,
+}
 
 impl NamePattern {
     /// The pattern with this text.
     pub fn new(text: &str) -> Self {
-        Self(Glob::new(fold(text)))
+        let glob = Glob::new(fold(text));
+        Self { letters: Letters::of(glob.as_str()), glob }
     }
 
     /// Whether it matches the empty name alone.
     pub fn is_empty(&self) -> bool {
-        self.0.as_str().is_empty()
+        self.glob.as_str().is_empty()
     }
 }
 
@@ -286,7 +291,24 @@ pub fn matches(patterns: &[NamePattern], name: &str) -> bool {
 
 fn matching<'p>(patterns: &'p [NamePattern], name: &str) -> impl Iterator<Item = &'p Glob> {
     let name = fold(name);
-    patterns.iter().map(|NamePattern(glob)| glob).filter(move |glob| glob.matches(&name))
+    let letters = Letters::of(&name);
+    let may_match = patterns.iter().filter(move |pattern| letters.has_all(pattern.letters));
+    may_match.map(|pattern| &pattern.glob).filter(move |glob| glob.matches(&name))
+}
+
+/// A set of capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Letters(u32);
+
+impl Letters {
+    fn of(text: &str) -> Self {
+        let letters = text.bytes().filter(u8::is_ascii_uppercase);
+        Self(letters.fold(0, |letters, letter| letters | 1 << (letter - b'A')))
+    }
+
+    fn has_all(self, letters: Self) -> bool {
+        letters.0 & !self.0 == 0
+    }
 }
 
 fn is_harmless(words: &[&str]) -> bool {
