@@ -16,7 +16,7 @@ use crate::{Failure, Sample, target};
 const DEPLOYMENT: &str = include_str!("../examples/herald/hardened/backend/deployment.yaml");
 /// What those of traffic judge.
 const INGRESS: &str = include_str!("../examples/herald/hardened/ingress/production-ingress.yaml");
-/// What that of storage judges: a PersistentVolume.
+/// What that of storage judges: a `PersistentVolume`.
 const VOLUME: &str = include_str!("../examples/herald/hardened/storage/postgres-pv.yaml");
 /// The settings.
 const PROFILE: &str = include_str!("../profiles/herald.yaml");

@@ -52,7 +52,7 @@ fn in_query(url: &str) -> bool {
     })
 }
 
-/// Whether there is a password in a DSN of Go's driver for `MySQL`, `user:password@tcp(host:3306)/db`
+/// Whether there is a password in a DSN of Go's driver of `MySQL`, `user:password@tcp(host:3306)/db`
 /// (<https://github.com/go-sql-driver/mysql#dsn-data-source-name>).
 fn in_data_source_name(text: &str) -> bool {
     ["@tcp(", "@tcp6(", "@unix("].iter().any(|network| {

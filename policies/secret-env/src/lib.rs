@@ -213,15 +213,7 @@ fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut 
         }
         for (field, texts) in [("command", &container.command), ("args", &container.args)] {
             for (index, text) in texts.iter().enumerate() {
-                let faults = exposed(text).map(|(rule, what)| {
-                    (
-                        rule,
-                        format!(
-                            "{container}: an argument holds {what}, expected $(NAME) of a variable with a secretKeyRef"
-                        ),
-                    )
-                });
-                add_strictest(faults, &container.at(&[field]).index(index), true, report);
+                judge_argument(container, text, &container.at(&[field]).index(index), report);
             }
         }
     }
@@ -267,6 +259,12 @@ fn judge_variable(container: &Container<'_>, index: usize, settings: &SecretEnv,
     add_strictest(faults, &at(&["value"]), !value.is_empty(), report);
 }
 
+fn judge_argument(container: &Container<'_>, text: &str, path: &Path, report: &mut Report<'_>) {
+    let expected = "expected $(NAME) of a variable with a secretKeyRef";
+    let faults = exposed(text).map(|(rule, what)| (rule, format!("{container}: an argument holds {what}, {expected}")));
+    add_strictest(faults, path, true, report);
+}
+
 /// Where a variable comes from if not from a Secret: the field of its `valueFrom`, or none for its `value`, and the same
 /// in words.
 fn other_source(container: &Container<'_>, index: usize) -> Option<(Option<&'static str>, String)> {
@@ -281,7 +279,8 @@ fn other_source(container: &Container<'_>, index: usize) -> Option<(Option<&'sta
 }
 
 fn is_secret_by_name(name: &str, value: &str, settings: &SecretEnv) -> bool {
-    if value::is_no_secret(value) || (value::is_number(value) && !name::is_password(name)) {
+    let is_quantity = value::is_number(value) && !name::is_password(name);
+    if is_quantity || (value::is_no_secret(value) && credentials::find(value).is_none()) {
         return false;
     }
     name::is_sensitive(&settings.names, name) && !name::matches(&settings.except, name)

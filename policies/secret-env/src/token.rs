@@ -48,9 +48,8 @@ const fn shape(kind: &'static str, prefix: &'static str, body: Alphabet, least: 
     Shape { kind, prefix, body, length: (least, most) }
 }
 
-/// The most that is looked at of a token without a known length: a text made of nothing but beginnings of tokens must
-/// not take the square of its length.
-const ANY: usize = 2048;
+/// Any length above the least: no more than that is looked at, so that a text of nothing but beginnings takes no longer.
+const ANY: usize = usize::MAX;
 
 /// The prefixes are those that the issuers document. Where they leave the length open it is that of tokens in use, as in
 /// <https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml>.
@@ -159,6 +158,8 @@ const STARTS: &[u8] = b"-AGLNSdeghnprstwx";
 /// The kinds of secrets that a text holds, each once, in their order.
 pub fn kinds(text: &str) -> Vec<&'static str> {
     let mut kinds = Vec::new();
+    // A dash may be part of a web token, and what follows one has been looked at already.
+    let follows_dash = |at: usize| text.get(..at).is_some_and(|before| before.ends_with('-'));
     if text.len() < SHORTEST {
         return kinds;
     }
@@ -168,7 +169,7 @@ pub fn kinds(text: &str) -> Vec<&'static str> {
         let rest = text.get(at..).unwrap_or_default();
         let shaped = SHAPES.iter().find(|shape| shape.matches(rest)).map(|shape| shape.kind);
         let found = shaped
-            .or_else(|| is_jwt(rest).then_some("a JSON Web Token"))
+            .or_else(|| (!follows_dash(at) && is_jwt(rest)).then_some("a JSON Web Token"))
             .or_else(|| is_private_key(rest).then_some("a private key"));
         if let Some(kind) = found.filter(|kind| !kinds.contains(kind)) {
             kinds.push(kind);
@@ -191,9 +192,9 @@ impl Shape {
     fn matches(&self, text: &str) -> bool {
         let Some(rest) = text.strip_prefix(self.prefix) else { return false };
         let (least, most) = self.length;
-        let body = run(rest, self.body, most);
+        let body = run(rest, self.body, if most == ANY { least } else { most });
         let goes_on = rest.as_bytes().get(body.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        body.len() >= least && (!goes_on || body.len() == ANY) && is_drawn(body) && !body.starts_with(EMULATOR)
+        body.len() >= least && (!goes_on || most == ANY) && is_drawn(body) && !body.starts_with(EMULATOR)
     }
 }
 
@@ -221,7 +222,7 @@ fn is_jwt(text: &str) -> bool {
     if !text.starts_with("eyJ") {
         return false;
     }
-    let header = run(text, Alphabet::Base64Url, ANY);
+    let header = run(text, Alphabet::Base64Url, usize::MAX);
     let names_algorithm = |json: Vec<u8>| Node::from_json(&json).is_ok_and(|header| header.get("alg").is_some());
     if !decode(header).is_some_and(names_algorithm) {
         return false;

@@ -120,8 +120,14 @@ fn is_address(value: &str) -> bool {
 }
 
 fn is_public(value: &str) -> bool {
-    const PUBLIC: &[&str] =
-        &["-----BEGIN CERTIFICATE", "-----BEGIN PUBLIC KEY", "-----BEGIN RSA PUBLIC KEY", "ssh-", "ecdsa-"];
+    const PUBLIC: &[&str] = &[
+        "-----BEGIN CERTIFICATE",
+        "-----BEGIN PUBLIC KEY",
+        "-----BEGIN RSA PUBLIC KEY",
+        "ssh-rsa ",
+        "ssh-ed25519 ",
+        "ecdsa-sha2-",
+    ];
     PUBLIC.iter().any(|start| value.starts_with(start))
 }
 

@@ -29,10 +29,9 @@ pub struct EnvVar<'r> {
     pub value_from: EnvVarSource,
 }
 
-// They are called so by the API.
-#[allow(clippy::struct_field_names)]
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the API's own")]
 pub struct EnvVarSource {
     pub secret_key_ref: Option<SecretKeySelector>,
     config_map_key_ref: Option<Present>,
