@@ -1,6 +1,7 @@
 //! A `HorizontalPodAutoscaler` of any version, with the API's defaults
 //! (`pkg/apis/autoscaling/v1/conversion.go` and `pkg/apis/autoscaling/v2/defaults.go` of kubernetes/kubernetes).
 
+use gatehouse_policy::node::Data;
 use gatehouse_policy::{Members, Node, Path, ReadError, Request};
 use serde::Deserialize;
 
@@ -137,49 +138,59 @@ struct MetricTarget {
     average_utilization: Option<i32>,
 }
 
+/// In version v1's annotation the API server writes the names of Go's fields, and reads either.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Behavior<'r> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "ScaleUp")]
     scale_up: ScalingRules<'r>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "ScaleDown")]
     scale_down: ScalingRules<'r>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ScalingRules<'r> {
+    #[serde(alias = "StabilizationWindowSeconds")]
     stabilization_window_seconds: Option<i32>,
+    #[serde(alias = "SelectPolicy")]
     select_policy: &'r str,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "Policies")]
     policies: Vec<ScalingPolicy<'r>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ScalingPolicy<'r> {
+    #[serde(alias = "Type")]
     r#type: &'r str,
+    #[serde(alias = "Value")]
     value: i32,
+    #[serde(alias = "PeriodSeconds")]
     period_seconds: i32,
+}
+
+/// An error within the JSON that an annotation holds.
+fn in_annotation(name: &'static str, error: &ReadError) -> ReadError {
+    ReadError { path: Path::of(&["metadata", "annotations"]).key(name), reason: error.to_string() }
 }
 
 impl Autoscaler<'_> {
     /// Reads an autoscaler, and hands it on.
     ///
     /// # Errors
-    /// Where a field has another type than the API gives it. An annotation that is not what it should be is as good as
-    /// absent, as it is to the API server.
+    /// Where a field, or what an annotation holds, is not what the API server can read.
     pub fn read(request: &Request<'_>, judge: impl FnOnce(&Autoscaler<'_>)) -> Result<(), ReadError> {
         let view: View<'_> = request.object.view()?;
         let is_v1 = view.api_version == "autoscaling/v1";
-        let annotation = |name: &str| {
-            let text = view.metadata.annotations.get(name).filter(|_| is_v1)?;
-            Node::from_json(text.as_bytes()).ok()
+        let annotation = |name: &'static str| match view.metadata.annotations.get(name).filter(|_| is_v1) {
+            Some(text) => Node::from_json(text.as_bytes()).map_err(|error| in_annotation(name, &error)),
+            None => Ok(Data::Null.into()),
         };
-        let (metrics, behavior) = (annotation(METRICS_ANNOTATION), annotation(BEHAVIOR_ANNOTATION));
+        let (metrics, behavior) = (annotation(METRICS_ANNOTATION)?, annotation(BEHAVIOR_ANNOTATION)?);
         let mut targets = Vec::new();
         if is_v1 {
-            let metrics: Vec<Metric<'_>> = metrics.as_ref().and_then(|node| node.view().ok()).unwrap_or_default();
+            let metrics: Vec<Metric<'_>> = metrics.view().map_err(|error| in_annotation(METRICS_ANNOTATION, &error))?;
             let own = view.spec.target_cpu.map(i64::from).or(metrics.is_empty().then_some(DEFAULT_CPU));
             let path = Path::of(&["spec", "targetCPUUtilizationPercentage"]);
             targets.extend(own.map(|cpu| Target { resource: "cpu", container: "", utilization: Some(cpu), path }));
@@ -198,7 +209,11 @@ impl Autoscaler<'_> {
             min_replicas: view.spec.min_replicas.unwrap_or(1).into(),
             max_replicas: view.spec.max_replicas.map(i64::from),
             targets,
-            behavior: if is_v1 { behavior.as_ref().and_then(|node| node.view().ok()) } else { view.spec.behavior },
+            behavior: if is_v1 {
+                behavior.view().map_err(|error| in_annotation(BEHAVIOR_ANNOTATION, &error))?
+            } else {
+                view.spec.behavior
+            },
             is_v1,
         });
         Ok(())
