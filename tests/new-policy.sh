@@ -71,7 +71,8 @@ YAML
 sed -i "/^run-as-nonroot = { path/i $name = { path = \"policies/$name\" }" Cargo.toml
 sed -i "/^run-as-nonroot.workspace/i $name.workspace = true" crates/gatehouse-engine/Cargo.toml
 sed -i "/^];/i \    \&$crate::POLICY," crates/gatehouse-engine/src/native.rs
-cat >> profiles/baseline.yaml <<YAML
+for profile in baseline herald; do
+    cat >> "profiles/$profile.yaml" <<YAML
 ---
 apiVersion: policies.kubewarden.io/v1
 kind: ClusterAdmissionPolicy
@@ -82,5 +83,7 @@ spec:
   mutating: false
 $(sed -n '/^rules:/,/^[a-z]*:/{/^mutating/!p}' "policies/$name/metadata.yml" | sed 's/^/  /')
 YAML
-echo "| [$name]($name.md) | pods on the node's own network |" >> docs/policies/README.md
-echo "policies/$name is there, in the workspace, the engine and the baseline profile; make test passes it"
+done
+row=$(grep -n '^| \[[a-z-]*\]([a-z-]*\.md)' docs/policies/README.md | tail -1 | cut -d: -f1)
+sed -i "${row}a | [$name]($name.md) | pods on the node's own network |" docs/policies/README.md
+echo "policies/$name is there, in the workspace, the engine, the profiles and the documentation; make test passes it"
