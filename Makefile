@@ -20,8 +20,8 @@ help: ## list the targets
 toolchain: ## install the pinned toolchain with its target and components, where rustup is there
 	@if command -v rustup >/dev/null; then rustup toolchain install >/dev/null; fi
 
-build: toolchain ## build the checker as it is installed: target/dist/gatehouse
-	$(CARGO) build --profile dist --package gatehouse-cli
+build: toolchain ## build the checker, optimised: target/release/gatehouse
+	$(CARGO) build --release --package gatehouse-cli
 
 # One crate a call: only then is a module compiled as one whole, and at its smallest.
 modules: toolchain ## build every policy as a Kubewarden module into target/modules, and print their sizes
@@ -49,10 +49,10 @@ fuzz: ## feed the readers with what cargo-fuzz comes up with, for SECONDS=60, on
 	cd tests && $(CARGO) +nightly fuzz run readers fuzz/corpus fuzz/seeds -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10
 
 bench: build modules ## measure the checker and the modules; benches/README.md tells what and against whom
-	$(CARGO) bench --profile dist --package gatehouse-benches
+	$(CARGO) bench --package gatehouse-benches
 
 install: build modules ## install gatehouse and the modules below PREFIX (/usr/local)
-	install -D -m 755 $(TARGET)/dist/gatehouse $(DESTDIR)$(PREFIX)/bin/gatehouse
+	install -D -m 755 $(TARGET)/release/gatehouse $(DESTDIR)$(PREFIX)/bin/gatehouse
 	install -d $(DESTDIR)$(PREFIX)/share/gatehouse/modules
 	install -m 644 $(MODULES)/*.wasm $(DESTDIR)$(PREFIX)/share/gatehouse/modules
 

@@ -112,7 +112,7 @@ pub fn measure() -> Result<(), Failure> {
 
 /// The checker that is measured.
 fn gatehouse() -> Result<PathBuf, Failure> {
-    let program = env::var_os("GATEHOUSE_BIN").map_or_else(|| target().join("dist/gatehouse"), PathBuf::from);
+    let program = env::var_os("GATEHOUSE_BIN").map_or_else(|| target().join("release/gatehouse"), PathBuf::from);
     let program = std::path::absolute(root().join(program))?;
     if program.is_file() {
         Ok(program)
