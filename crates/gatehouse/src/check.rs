@@ -6,7 +6,7 @@ use std::path::Path as FilePath;
 use gatehouse_engine::{EvaluationError, is_namespaced, resource};
 use gatehouse_manifest::{Document, Format, decode, read};
 use gatehouse_policy::node::{Data, Span};
-use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, split_api_version};
+use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, Segment, split_api_version};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -87,7 +87,7 @@ pub struct ObjectName {
 }
 
 /// Why something could not be checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The file.
     pub file: String,
@@ -97,6 +97,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Whether what stands at `span` may be a secret, which no report shows.
+    pub secret: bool,
 }
 
 /// What came of one file.
@@ -115,7 +117,7 @@ pub struct FileReport {
 impl FileReport {
     /// The report of a file that cannot be read.
     fn unread(file: String, span: Span, message: String) -> Self {
-        Self { problems: vec![Problem { file, span, message, help: None }], ..Self::default() }
+        Self { problems: vec![Problem { file, span, message, ..Problem::default() }], ..Self::default() }
     }
 }
 
@@ -257,6 +259,7 @@ impl Checker<'_> {
                 span: Span::default(),
                 message: "this is a Helm template, and no manifest until it is rendered".to_owned(),
                 help: Some(help),
+                secret: false,
             });
             return report;
         }
@@ -272,6 +275,7 @@ impl Checker<'_> {
                     help: text
                         .contains("{{")
                         .then(|| "it looks like a template: render it, and check the result".to_owned()),
+                    secret: false,
                 }),
             }
         }
@@ -357,7 +361,7 @@ impl Checker<'_> {
                     file: file.to_owned(),
                     span: object.span,
                     message: format!("policy {}: {error}", policy.name),
-                    help: None,
+                    ..Problem::default()
                 }),
             }
         }
@@ -367,7 +371,19 @@ impl Checker<'_> {
 
 fn unreadable(file: &str, object: &Node<'_>, error: &ReadError) -> Problem {
     let (nearest, _) = object.nearest(&error.path);
-    Problem { file: file.to_owned(), span: nearest.node.span, message: error.to_string(), help: None }
+    Problem {
+        file: file.to_owned(),
+        span: nearest.node.span,
+        message: error.to_string(),
+        secret: may_be_secret(&error.path),
+        ..Problem::default()
+    }
+}
+
+/// Whether what stands where a text belongs may be a secret all the same: a password of digits without quotes is a number.
+fn may_be_secret(path: &Path) -> bool {
+    let has = |name: &str| path.segments().iter().any(|step| matches!(step, Segment::Key(key) if key == name));
+    has("args") || has("command") || has("data") || (has("env") && has("value"))
 }
 
 fn point(line: u32, column: u32) -> Span {

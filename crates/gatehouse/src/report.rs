@@ -47,7 +47,7 @@ pub struct Rendered {
 impl Rendered {
     /// Renders a file's report.
     pub fn of(report: &FileReport, text: &str, render: &impl Render) -> Self {
-        let problems = report.problems.iter().map(|of| problem(of, &report.findings, text)).collect();
+        let problems = report.problems.iter().map(|of| problem(of, report, text)).collect();
         Self { findings: render.findings(report, text), problems }
     }
 }

@@ -353,3 +353,16 @@ fn secrets_are_masked() {
         assert!(!shown.contains("correct") && !shown.contains("horse"), "{format}: {}", answer.out);
     }
 }
+
+/// A password of digits without quotes is a number, and so an error: neither it nor its line shows the digits.
+#[test]
+fn a_secret_of_the_wrong_type_is_masked() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: app, env: [{name: DB_PASSWORD, \
+               value: 12345678}]}]}\n";
+    let files = folder(&[("pod.yaml", pod)]);
+    let answer = gatehouse_with(files.path(), &["check", "."], "");
+    assert_eq!(answer.status, 2);
+    assert!(answer.err.contains("env[0].value: expected a string"), "{}", answer.err);
+    let shown = [answer.out, answer.err].concat();
+    assert!(shown.contains("********") && !shown.contains("12345678"), "{shown}");
+}

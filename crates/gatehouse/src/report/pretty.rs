@@ -18,7 +18,7 @@ pub struct Pretty;
 
 impl Render for Pretty {
     fn findings(&self, report: &FileReport, text: &str) -> String {
-        let text = masked(text, &report.findings);
+        let text = masked(text, report);
         let lines = Lines::new(&text);
         report.findings.iter().map(|finding| render(finding, &lines) + "\n\n").collect()
     }
@@ -98,8 +98,8 @@ fn is_word(text: &str) -> bool {
 /// Something that could not be checked, with its line where there is one. Of that line, what a finding says is a secret
 /// is not shown.
 #[must_use]
-pub fn problem(problem: &Problem, findings: &[Located], text: &str) -> String {
-    let text = masked(text, findings);
+pub fn problem(problem: &Problem, report: &FileReport, text: &str) -> String {
+    let text = masked(text, report);
     let lines = Lines::new(&text);
     let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(lines.snippet(
         &problem.file,
@@ -114,8 +114,10 @@ pub fn problem(problem: &Problem, findings: &[Located], text: &str) -> String {
 
 /// A file's text with a star in place of each character of its secrets: what is shown for one finding may stand on the
 /// same line as the secret of another. White space stays, so that lines and columns do.
-fn masked<'t>(text: &'t str, findings: &[Located]) -> Cow<'t, str> {
-    let spans: Vec<Span> = findings.iter().filter(|finding| finding.secret).map(|finding| finding.span).collect();
+fn masked<'t>(text: &'t str, report: &FileReport) -> Cow<'t, str> {
+    let findings = report.findings.iter().filter(|finding| finding.secret).map(|finding| finding.span);
+    let problems = report.problems.iter().filter(|problem| problem.secret).map(|problem| problem.span);
+    let spans: Vec<Span> = findings.chain(problems).collect();
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
