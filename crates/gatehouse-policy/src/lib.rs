@@ -15,6 +15,7 @@ pub mod node;
 pub mod policy;
 pub mod quantity;
 
+mod bounds;
 mod finding;
 mod members;
 mod path;
@@ -23,6 +24,7 @@ mod settings;
 mod view;
 mod workload;
 
+pub use bounds::Bounds;
 pub use finding::{Added, Edit, Finding, Fix, Level, Operation as PatchOperation, Report, Rule, Verdict};
 pub use members::Members;
 pub use node::Node;

@@ -62,13 +62,11 @@ fn answer(response: &impl Serialize) -> CallResult {
 /// Judges the payload of Kubewarden's `validate`: the `AdmissionReview`'s `request` and the policy's `settings`. Whatever
 /// the payload, the answer is a verdict, never a trap.
 pub fn validate(policy: &Policy, payload: &[u8]) -> CallResult {
-    let null = Node::from(Data::Null);
     // The object is the payload's `request.object`.
-    let payload = Node::nested(payload, 2);
-    let payload = payload.as_ref().map_err(Clone::clone);
-    answer(
-        &payload.and_then(|payload| respond(policy, payload, &null)).unwrap_or_else(|error| unreadable(policy, &error)),
-    )
+    match Node::nested(payload, 2) {
+        Ok(payload) => answer(&respond(policy, &payload).unwrap_or_else(|error| unreadable(policy, &error))),
+        Err(error) => answer(&unreadable(policy, &error)),
+    }
 }
 
 /// Judges the payload of Kubewarden's `validate_settings`.
@@ -83,12 +81,13 @@ pub fn validate_settings(policy: &Policy, payload: &[u8]) -> CallResult {
     })
 }
 
-fn respond<'p>(policy: &Policy, payload: &'p Node<'p>, null: &Node<'_>) -> Result<Answer<'p>, ReadError> {
+fn respond<'p>(policy: &Policy, payload: &'p Node<'p>) -> Result<Answer<'p>, ReadError> {
     if !matches!(payload.data, Data::Object(_)) {
         return Err(ReadError::new("expected an object with a request and settings"));
     }
+    let null = Node::from(Data::Null);
     let configured = policy
-        .configure(payload.get("settings").unwrap_or(null))
+        .configure(payload.get("settings").unwrap_or(&null))
         .map_err(|error| error.below(&Path::of(&["settings"])))?;
     let Some(request) = payload.get("request") else {
         return Err(ReadError { path: Path::of(&["request"]), reason: "it is required".to_owned() });

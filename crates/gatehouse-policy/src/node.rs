@@ -186,6 +186,20 @@ impl<'a> Node<'a> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
+    /// As [`Self::descend`], where everything on the way that is there must be an object.
+    ///
+    /// # Errors
+    /// Where it is not, with its path below this node.
+    pub fn within(&self, keys: &[&'static str]) -> Result<Option<&Node<'a>>, ReadError> {
+        let mut node = self;
+        for (depth, key) in keys.iter().enumerate() {
+            node.view::<Anything>().map_err(|error| error.below(&Path::of(keys.get(..depth).unwrap_or_default())))?;
+            let Some(next) = node.get(key) else { return Ok(None) };
+            node = next;
+        }
+        Ok(Some(node))
+    }
+
     /// The text of a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
@@ -304,6 +318,10 @@ impl<'a> Node<'a> {
         }
     }
 }
+
+/// An object, whatever it holds.
+#[derive(serde::Deserialize)]
+struct Anything {}
 
 /// What [`Node::nearest`] found.
 #[derive(Clone, Copy, Debug)]

@@ -151,17 +151,7 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
     /// Where a field that a view names has another type than the API gives it.
     pub fn read(request: &Request<'r>, exempt: &Exempt) -> Result<Option<Self>, ReadError> {
         let Some(keys) = pod_spec_path(request.group, request.kind) else { return Ok(None) };
-        let mut node = request.object;
-        for (depth, key) in keys.iter().enumerate() {
-            if !matches!(node.data, Data::Object(_)) {
-                let reason = "expected an object".to_owned();
-                return Err(ReadError { path: Path::of(&keys[..depth]), reason });
-            }
-            match node.get(key) {
-                Some(next) => node = next,
-                None => return Ok(None),
-            }
-        }
+        let Some(node) = request.object.within(keys)? else { return Ok(None) };
         let path = Path::of(keys);
         let located = |error: ReadError| error.below(&path);
         let head: PodHead<'r> = node.view().map_err(located)?;

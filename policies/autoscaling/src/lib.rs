@@ -3,7 +3,7 @@
 mod autoscaler;
 mod rate;
 
-use gatehouse_policy::{Context, Members, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
+use gatehouse_policy::{Bounds, Context, Members, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -120,16 +120,6 @@ pub struct Autoscaling {
     scale_up: Pace,
 }
 
-/// The least and the most that a utilisation may be.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-struct Bounds {
-    /// The least; 0 where absent.
-    min: u32,
-    /// The most; any where absent.
-    max: Option<u32>,
-}
-
 /// How fast the number of pods may change.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -149,11 +139,8 @@ impl Settings for Autoscaling {
             let reason = format!("{min} is above maxReplicas, which is {max}");
             return error(Path::of(&["minReplicas"]), reason);
         }
-        for (resource, Bounds { min, max }) in self.targets.iter() {
-            if let Some(max) = max.filter(|max| max < min) {
-                let path = Path::of(&["targets"]).key(resource.clone()).key("min");
-                return error(path, format!("{min} is above max, which is {max}"));
-            }
+        for (resource, bounds) in self.targets.iter() {
+            bounds.validate().map_err(|error| error.below(&Path::of(&["targets"]).key(resource.clone())))?;
         }
         for (field, pace) in [("scaleDown", &self.scale_down), ("scaleUp", &self.scale_up)] {
             if pace.max_rate.as_ref().is_some_and(|rate| rate.period_seconds == 0) {
@@ -208,18 +195,12 @@ fn judge_metrics(autoscaler: &Autoscaler<'_>, settings: &Autoscaling, report: &m
         }
     }
     for target in &autoscaler.targets {
-        let (Some(Bounds { min, max }), Some(utilization)) =
-            (settings.targets.get(target.resource), target.utilization)
-        else {
+        let (Some(bounds), Some(utilization)) = (settings.targets.get(target.resource), target.utilization) else {
             continue;
         };
-        let expected = match max {
-            _ if utilization < i64::from(*min) => format!("at least {min} %"),
-            Some(max) if utilization > i64::from(*max) => format!("at most {max} %"),
-            _ => continue,
-        };
+        let Some(expected) = bounds.expected(utilization) else { continue };
         let (what, resource) = (target.whose(), target.resource);
-        let message = format!("autoscaler: the {resource} target{what} is {utilization} %, expected {expected}");
+        let message = format!("autoscaler: the {resource} target{what} is {utilization} %, expected {expected} %");
         report.add(&TARGET, target.path.clone(), message);
     }
 }

@@ -3,7 +3,7 @@
 mod command;
 mod hook;
 
-use gatehouse_policy::{Context, Edit, Path, ReadError, Report, Request, Role, Settings, policy, rules};
+use gatehouse_policy::{Bounds, Context, Edit, Path, ReadError, Report, Request, Role, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -146,16 +146,6 @@ pub struct GracefulShutdown {
     grace_period_seconds: Bounds,
 }
 
-/// The least and the most that a grace period may be.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-struct Bounds {
-    /// The least; 0 where absent.
-    min: u32,
-    /// The most; any where absent.
-    max: Option<u32>,
-}
-
 impl Default for GracefulShutdown {
     fn default() -> Self {
         Self { sleep_seconds: None, margin: 1, grace_period_seconds: Bounds::default() }
@@ -168,10 +158,8 @@ impl Settings for GracefulShutdown {
         if self.sleep_seconds == Some(0) {
             return refuse(&["sleepSeconds"], "expected at least 1".to_owned());
         }
-        let Bounds { min, max: Some(max) } = self.grace_period_seconds else { return Ok(()) };
-        if max < min {
-            return refuse(&["gracePeriodSeconds", "min"], format!("{min} is above max, which is {max}"));
-        }
+        self.grace_period_seconds.validate().map_err(|error| error.below(&Path::of(&["gracePeriodSeconds"])))?;
+        let Some(max) = self.grace_period_seconds.max else { return Ok(()) };
         if self.need(self.sleep_seconds()) > self.longest() {
             let reason = format!("{max} is below what sleepSeconds and margin need together");
             return refuse(&["gracePeriodSeconds", "max"], reason);

@@ -193,8 +193,6 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
         return judge_persistent_volume(request, context.settings, report);
     }
     let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
-    // Who mounts a volume is asked of all containers, exempt ones too.
-    let Some(all) = Pod::read(request, &Exempt::default())? else { return Ok(()) };
     for (index, volume) in pod.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else { continue };
         let judge = Judge { settings: context.settings, windows: pod.is_windows(), host_path: source.path };
@@ -205,9 +203,7 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
                     report.add(rule, at.key("name"), format!("{container}: {message}"));
                 }
             }
-            Some((rule, message))
-                if mounts(&all, volume.name).next().is_none() || mounts(&pod, volume.name).next().is_some() =>
-            {
+            Some((rule, message)) if !is_exempt(&pod, volume.name, request)? => {
                 let path = pod.at(&["volumes"]).index(index).key("hostPath").key("path");
                 report.add(rule, path, message);
             }
@@ -225,6 +221,15 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
         }
     }
     Ok(())
+}
+
+/// Whether all containers that mount a volume are exempt. One that nobody mounts is not.
+fn is_exempt(pod: &Pod<'_>, volume: &str, request: &Request<'_>) -> Result<bool, ReadError> {
+    if mounts(pod, volume).next().is_some() {
+        return Ok(false);
+    }
+    let all = Pod::read(request, &Exempt::default())?;
+    Ok(all.is_some_and(|all| mounts(&all, volume).next().is_some()))
 }
 
 /// The mounts of a volume, with their containers and their places.

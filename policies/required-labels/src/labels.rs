@@ -54,7 +54,7 @@ impl<'a> Labels<'a> {
     pub fn read(request: &Request<'a>, field: &'static str) -> Result<Self, ReadError> {
         let mut object = view::map(request.object, &["metadata", field])?;
         let template = match view::template_path(request) {
-            Some(path) if view::descend(request.object, path)?.is_some() => {
+            Some(path) if request.object.within(path)?.is_some() => {
                 let labels = view::map(request.object, &[path, &["metadata", field]].concat())?;
                 Some(Template { path, labels })
             }

@@ -129,7 +129,7 @@ impl<'a> Annotations<'a, '_> {
             self.refuse(PORT, value, A_NUMBER, None);
             return Ok(());
         };
-        let Some(ports) = view::descend(request.object, PORTS)? else { return Ok(()) };
+        let Some(ports) = request.object.within(PORTS)? else { return Ok(()) };
         let ports: Vec<Served<'_>> = ports.view().map_err(|error| error.below(&Path::of(PORTS)))?;
         let mut numbers = Vec::new();
         for port in ports.iter().filter(|port| is_tcp(port.protocol)) {

@@ -1,7 +1,6 @@
 //! How the maps of an object are read.
 
 use gatehouse_policy::{Members, Node, Path, ReadError, Request, pod_spec_path};
-use serde::Deserialize;
 
 /// Labels, annotations, or a selector.
 pub type Map<'r> = Members<&'r str, &'r str>;
@@ -14,25 +13,10 @@ pub fn template_path(request: &Request<'_>) -> Option<&'static [&'static str]> {
 
 /// The map at the end of a chain of members, empty where there is none.
 pub fn map<'r>(object: &'r Node<'r>, path: &[&'static str]) -> Result<Map<'r>, ReadError> {
-    match descend(object, path)? {
+    match object.within(path)? {
         Some(node) => node.view().map_err(|error| error.below(&Path::of(path))),
         None => Ok(Map::new()),
     }
-}
-
-/// The node at the end of a chain of members, if it is there. All on the way must be objects.
-pub fn descend<'r>(object: &'r Node<'r>, path: &[&'static str]) -> Result<Option<&'r Node<'r>>, ReadError> {
-    /// Any object.
-    #[derive(Deserialize)]
-    struct Object {}
-
-    let mut node = object;
-    for (depth, key) in path.iter().enumerate() {
-        let Object {} = node.view().map_err(|error| error.below(&Path::of(path.get(..depth).unwrap_or_default())))?;
-        let Some(next) = node.get(key) else { return Ok(None) };
-        node = next;
-    }
-    Ok(Some(node))
 }
 
 /// A value in a message: that of an annotation may be as long as a book.

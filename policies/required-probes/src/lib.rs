@@ -2,7 +2,7 @@
 
 mod probe;
 
-use gatehouse_policy::{Context, Level, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Bounds, Context, Level, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -140,25 +140,12 @@ pub struct RequiredProbes {
     startup: Timings<Bounds>,
 }
 
-/// The least and the most that a timing may be.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(default)]
-struct Bounds {
-    /// The least; 0 where absent.
-    min: u32,
-    /// The most; any where absent.
-    max: Option<u32>,
-}
-
 impl Settings for RequiredProbes {
     fn validate(&self) -> Result<(), ReadError> {
         let probes = [("liveness", &self.liveness), ("readiness", &self.readiness), ("startup", &self.startup)];
         for (probe, timings) in probes {
-            for (field, Bounds { min, max }) in timings.each() {
-                if let Some(max) = max.filter(|max| max < min) {
-                    let reason = format!("{min} is above max, which is {max}");
-                    return Err(ReadError { path: Path::of(&[probe, field, "min"]), reason });
-                }
+            for (field, bounds) in timings.each() {
+                bounds.validate().map_err(|error| error.below(&Path::of(&[probe, field])))?;
             }
         }
         if self.readiness.termination_grace_period_seconds == Bounds::default() {
@@ -249,12 +236,8 @@ fn judge_bounds(
     bounds: &Timings<Bounds>,
     report: &mut Report<'_>,
 ) {
-    for ((field, timing), (_, Bounds { min, max })) in timings.each().into_iter().zip(bounds.each()) {
-        let expected = match max {
-            _ if timing.value < (*min).into() => format!("at least {min}"),
-            Some(max) if timing.value > (*max).into() => format!("at most {max}"),
-            _ => continue,
-        };
+    for ((field, timing), (_, bounds)) in timings.each().into_iter().zip(bounds.each()) {
+        let Some(expected) = bounds.expected(timing.value) else { continue };
         let message = format!("{container}: {probe} {field} is {timing}, expected {expected}");
         report.add(&BOUNDS, container.at(&[probe, field]), message);
     }
