@@ -54,7 +54,7 @@ pub(crate) struct Anchors<'a> {
     first: usize,
     /// Anchored collections that are open, with the number of collections around them.
     open: Vec<(usize, usize)>,
-    /// How many collections are open.
+    /// How many collections are open within the outermost of those, and it.
     depth: usize,
     /// What aliases repeat, one within the other.
     repeats: Vec<Repeat>,
@@ -70,8 +70,21 @@ struct Repeat {
 }
 
 impl<'a> Anchors<'a> {
-    /// Takes note of a part that was read from the text, with the number of its anchor or 0.
+    /// Whether an alias repeats something just now.
+    pub fn is_repeating(&self) -> bool {
+        !self.repeats.is_empty()
+    }
+
+    /// Takes note of a part that was read from the text, with the number of its anchor or 0. Most parts neither have an
+    /// anchor nor stand in what has one.
+    #[inline]
     pub fn note(&mut self, part: &Part<'a>, anchor: usize) {
+        if anchor > 0 || !self.open.is_empty() {
+            self.record(part, anchor);
+        }
+    }
+
+    fn record(&mut self, part: &Part<'a>, anchor: usize) {
         let anchored = anchor > 0;
         if anchored {
             if self.ranges.is_empty() {
@@ -79,9 +92,7 @@ impl<'a> Anchors<'a> {
             }
             self.ranges.push((self.log.len(), 0));
         }
-        if anchored || !self.open.is_empty() {
-            self.log.push(part.clone());
-        }
+        self.log.push(part.clone());
         let ended = match part {
             Part::Open(..) => {
                 if anchored {

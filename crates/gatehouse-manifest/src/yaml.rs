@@ -99,7 +99,8 @@ impl<'a> Reader<'a> {
         let mut builder = Builder::default();
         let mut anchors = Anchors::default();
         loop {
-            let (part, alias) = match anchors.repeated(&mut self.budget)? {
+            let repeated = if anchors.is_repeating() { anchors.repeated(&mut self.budget)? } else { None };
+            let (part, alias) = match repeated {
                 Some((part, alias)) => (part, Some(alias)),
                 None => match self.part(builder.top())? {
                     Some((part, anchor)) => {
@@ -127,8 +128,11 @@ impl<'a> Reader<'a> {
 
     /// The next part of the document, and the number of the anchor it has, or 0; `None` at its end.
     fn part(&mut self, parent: Option<Kind>) -> Result<Option<(Part<'a>, usize)>, SyntaxError> {
-        let event = self.parser.as_mut().and_then(Parser::next_event).transpose();
-        let Some((event, between)) = event.map_err(|error| self.syntax_error(&error))? else { return Ok(None) };
+        let (event, between) = match self.parser.as_mut().and_then(Parser::next_event) {
+            Some(Ok(next)) => next,
+            Some(Err(error)) => return Err(self.syntax_error(&error)),
+            None => return Ok(None),
+        };
         let (part, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 if self.flow > 0 {

@@ -193,7 +193,9 @@ impl<'a> Node<'a> {
     pub fn within(&self, keys: &[&'static str]) -> Result<Option<&Node<'a>>, ReadError> {
         let mut node = self;
         for (depth, key) in keys.iter().enumerate() {
-            node.view::<Anything>().map_err(|error| error.below(&Path::of(keys.get(..depth).unwrap_or_default())))?;
+            if let Err(error) = view::Reader::lenient(node).members() {
+                return Err(error.below(&Path::of(keys.get(..depth).unwrap_or_default())));
+            }
             let Some(next) = node.get(key) else { return Ok(None) };
             node = next;
         }
@@ -318,10 +320,6 @@ impl<'a> Node<'a> {
         }
     }
 }
-
-/// An object, whatever it holds.
-#[derive(serde::Deserialize)]
-struct Anything {}
 
 /// What [`Node::nearest`] found.
 #[derive(Clone, Copy, Debug)]

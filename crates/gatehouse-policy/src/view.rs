@@ -166,7 +166,8 @@ impl<'n, 'a> Reader<'n, 'a> {
         }
     }
 
-    fn members(self) -> Result<&'n [Member<'a>], ReadError> {
+    /// The members of an object; `null` has none.
+    pub(crate) fn members(self) -> Result<&'n [Member<'a>], ReadError> {
         match &self.node.data {
             Data::Null => Ok(&[]),
             Data::Object(members) => Ok(members),

@@ -5,6 +5,8 @@ mod pull_policy;
 mod registry;
 mod tag;
 
+use std::fmt::Display;
+
 use gatehouse_policy::image::Reference;
 use gatehouse_policy::{Context, Edit, Path, ReadError, Report, Request, Settings, glob, policy, rules};
 use schemars::JsonSchema;
@@ -198,7 +200,7 @@ struct ContainerFields<'r> {
 /// An image that an object names.
 struct Image<'r> {
     /// Whose it is, for messages: `container app`.
-    whose: String,
+    whose: &'r dyn Display,
     text: &'r str,
     path: Path,
 }
@@ -211,7 +213,7 @@ fn review(
     let settings = context.settings;
     if let Some(pod) = Pod::read(request, context.exempt)? {
         for container in pod.containers() {
-            let image = Image { whose: container.to_string(), text: container.image, path: container.at(&["image"]) };
+            let image = Image { whose: container, text: container.image, path: container.at(&["image"]) };
             judge(&image, settings, report);
             judge_pull_policy(
                 &image,
@@ -242,7 +244,7 @@ fn judge_volumes(pod: &Pod<'_>, context: &Context<'_, PinnedImages>, report: &mu
         }
         let path = pod.at(&["volumes"]).index(index).key("image");
         let whose = if volume.name.is_empty() { format!("volume {index}") } else { format!("volume {}", volume.name) };
-        let image = Image { whose, text: source.reference, path: path.clone().key("reference") };
+        let image = Image { whose: &whose, text: source.reference, path: path.clone().key("reference") };
         // "This field is optional to allow higher level config management to default or override container images in
         // workload controllers" (API reference of ImageVolumeSource), which holds for templates only.
         if !source.reference.is_empty() || pod.kind() == "Pod" {
@@ -262,7 +264,7 @@ fn judge_extra(
         for path in &extra.paths {
             for (path, text) in path.find(request.object)? {
                 if !glob::any(&context.exempt.images, text) {
-                    judge(&Image { whose: path.to_string(), text, path }, settings, report);
+                    judge(&Image { whose: &path, text, path: path.clone() }, settings, report);
                 }
             }
         }
@@ -297,14 +299,15 @@ fn judge_reference(image: &Image<'_>, reference: &Reference<'_>, settings: &Pinn
         report.add(rule, image.path.clone(), format!("{}: image {} {fault}", image.whose, image.text));
     };
     if reference.digest().is_none() {
-        let version =
-            settings.precision.map_or("version".to_owned(), |precision| format!("{} version", precision.name()));
-        let expected = format!("expected a {version}, a commit, a date or a digest");
+        let expected = || {
+            let version = settings.precision.map_or_else(String::new, |precision| format!("{} ", precision.name()));
+            format!("expected a {version}version, a commit, a date or a digest")
+        };
         match reference.tag() {
-            None => add(&TAG, &format!("has neither tag nor digest, {expected}")),
+            None => add(&TAG, &format!("has neither tag nor digest, {}", expected())),
             Some(tag) => {
                 if let Some(floating) = tag::floating(tag, &settings.floating_tags, settings.precision) {
-                    add(&FLOATING, &format!("floats: the tag {tag} {}, {expected}", why(tag, floating)));
+                    add(&FLOATING, &format!("floats: the tag {tag} {}, {}", why(tag, floating), expected()));
                 }
             }
         }

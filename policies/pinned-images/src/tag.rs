@@ -88,12 +88,8 @@ pub fn floating<'s>(tag: &str, listed: &'s [String], precision: Option<Precision
     if reading.pinned {
         return None;
     }
-    let decides = |word: &str| reading.own == 0 || NEWEST.contains(&word);
-    let has_word = |entry: &&String| {
-        let word = entry.to_ascii_lowercase();
-        decides(&word) && has_word(&tag, &word)
-    };
-    if let Some(entry) = listed.iter().find(has_word) {
+    let decides = |entry: &str| reading.own == 0 || NEWEST.iter().any(|newest| newest.eq_ignore_ascii_case(entry));
+    if let Some(entry) = listed.iter().find(|entry| decides(entry) && has_word(&tag, entry)) {
         return Some(Floating::Listed(entry));
     }
     let level = if reading.own > 0 { reading.own } else { reading.other };
@@ -101,13 +97,14 @@ pub fn floating<'s>(tag: &str, listed: &'s [String], precision: Option<Precision
     precision.filter(|wanted| level < *wanted as usize).map(|_| Floating::Imprecise(found))
 }
 
-/// Whether a word, or several, stands in a tag with a separator or nothing on either side.
+/// Whether a word, or several, stands in a tag with a separator or nothing on either side, whatever the case.
 fn has_word(tag: &str, word: &str) -> bool {
-    let is_separator = |character: char| matches!(character, '-' | '_' | '.');
-    tag.match_indices(word).any(|(at, _)| {
-        let (before, from) = tag.split_at(at);
-        let after = from.strip_prefix(word).unwrap_or_default();
-        (before.is_empty() || before.ends_with(is_separator)) && (after.is_empty() || after.starts_with(is_separator))
+    let (tag, word) = (tag.as_bytes(), word.as_bytes());
+    let is_edge = |at: Option<&u8>| at.is_none_or(|byte| matches!(byte, b'-' | b'_' | b'.'));
+    tag.windows(word.len().max(1)).enumerate().any(|(at, window)| {
+        is_edge(at.checked_sub(1).and_then(|before| tag.get(before)))
+            && is_edge(tag.get(at + word.len()))
+            && window.eq_ignore_ascii_case(word)
     })
 }
 
@@ -208,9 +205,9 @@ fn owner(apart: &str, glued: &str, inherited: Option<Owner>) -> Owner {
     let name = if glued.is_empty() { apart } else { glued };
     match inherited {
         Some(Owner::Foreign) => Owner::Foreign,
-        _ if FOREIGN.split(' ').any(|foreign| foreign == name) => Owner::Foreign,
-        _ if glued.is_empty() => Owner::Image,
         None if glued == "v" => Owner::Image,
+        _ if !name.is_empty() && FOREIGN.split(' ').any(|foreign| foreign == name) => Owner::Foreign,
+        _ if glued.is_empty() => Owner::Image,
         _ => Owner::Other,
     }
 }

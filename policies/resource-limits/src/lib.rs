@@ -213,12 +213,12 @@ impl Holder<'_> {
 
     fn judge_amounts(&self, report: &mut Report<'_>) {
         let Resources { requests, limits } = self.given;
-        let names = || requests.keys().chain(limits.keys().filter(|name| !requests.contains_key(*name)));
+        let names = requests.keys().chain(limits.keys().filter(|name| !requests.contains_key(*name)));
+        let shares: Vec<_> = names.filter(|name| self.judges(name)).map(|name| Share::of(name, self.given)).collect();
         for (rule, side, check) in CHECKS {
-            for name in names().filter(|name| self.judges(name)) {
-                let share = Share::of(name, self.given);
+            for share in shares.iter().copied() {
                 let Some(what) = check(self.settings, share, *side) else { continue };
-                let added = report.add(rule, self.at(*side, name), format!("{}: {what}", self.who));
+                let added = report.add(rule, self.at(*side, share.name), format!("{}: {what}", self.who));
                 if **rule == FORBIDDEN
                     && let Some(edits) = self.removal(share, *side)
                 {

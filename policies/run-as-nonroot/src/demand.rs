@@ -50,27 +50,30 @@ impl<'d> Demand<'d> {
         let mut heirs = Vec::new();
         for container in containers {
             let own = (self.value)(&container.security_context);
+            let effective = if own.is_null() { &inherited } else { &own };
+            if (self.allows)(effective) {
+                continue;
+            }
             if own.is_null() && may_inherit {
                 heirs.push(container.to_string());
             } else {
-                let effective = if own.is_null() { &inherited } else { &own };
-                self.judge(effective, container.at(&["securityContext"]), &container.to_string(), report);
+                self.report(effective, container.at(&["securityContext"]), &container.to_string(), report);
             }
         }
         if !heirs.is_empty() {
-            self.judge_pod(pod, &heirs.join(", "), report);
+            self.report(&inherited, pod.at(&["securityContext"]), &heirs.join(", "), report);
         }
     }
 
     /// Judges the pod's own value, of which `whose` tells whom it concerns.
     pub fn judge_pod(&self, pod: &Pod<'_>, whose: &str, report: &mut Report<'_>) {
-        self.judge(&(self.value)(&pod.security_context), pod.at(&["securityContext"]), whose, report);
+        let value = (self.value)(&pod.security_context);
+        if !(self.allows)(&value) {
+            self.report(&value, pod.at(&["securityContext"]), whose, report);
+        }
     }
 
-    fn judge(&self, value: &Node<'_>, security_context: Path, whose: &str, report: &mut Report<'_>) {
-        if (self.allows)(value) {
-            return;
-        }
+    fn report(&self, value: &Node<'_>, security_context: Path, whose: &str, report: &mut Report<'_>) {
         let path = security_context.join(Path::of(self.field));
         let found = if value.is_null() { "not set".to_owned() } else { value.to_json() };
         let message = format!("{whose}: {} is {found}, expected {}", self.field.join("."), self.expected);

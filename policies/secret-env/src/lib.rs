@@ -279,11 +279,11 @@ fn other_source(container: &Container<'_>, index: usize) -> Option<(Option<&'sta
 }
 
 fn is_secret_by_name(name: &str, value: &str, settings: &SecretEnv) -> bool {
-    let is_quantity = value::is_number(value) && !name::is_password(name);
-    if is_quantity || (value::is_no_secret(value) && credentials::find(value).is_none()) {
+    if !name::is_sensitive(&settings.names, name) || name::matches(&settings.except, name) {
         return false;
     }
-    name::is_sensitive(&settings.names, name) && !name::matches(&settings.except, name)
+    let is_quantity = value::is_number(value) && !name::is_password(name);
+    !is_quantity && (!value::is_no_secret(value) || credentials::find(value).is_some())
 }
 
 /// What a text gives away whatever it is called: the more telling rule last.

@@ -136,20 +136,20 @@ pub fn matches(patterns: &[NamePattern], name: &str) -> bool {
 }
 
 fn matching<'p>(patterns: &'p [NamePattern], name: &str) -> impl Iterator<Item = &'p Glob> {
-    let name = fold(name);
-    let letters = Letters::of(&name);
-    let may_match = patterns.iter().filter(move |pattern| letters.has_all(pattern.letters));
+    let letters = Letters::of(name);
+    let mut may_match = patterns.iter().filter(move |pattern| letters.has_all(pattern.letters)).peekable();
+    let name = if may_match.peek().is_some() { fold(name) } else { String::new() };
     may_match.map(|pattern| &pattern.glob).filter(move |glob| glob.matches(&name))
 }
 
-/// A set of capital letters.
+/// A set of letters, whatever their case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Letters(u32);
 
 impl Letters {
     fn of(text: &str) -> Self {
-        let letters = text.bytes().filter(u8::is_ascii_uppercase);
-        Self(letters.fold(0, |letters, letter| letters | 1 << (letter - b'A')))
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic);
+        Self(letters.fold(0, |letters, letter| letters | 1 << (letter.to_ascii_uppercase() - b'A')))
     }
 
     fn has_all(self, letters: Self) -> bool {
