@@ -53,6 +53,23 @@ impl HostPath {
         Some(Self(if path.is_empty() { "/".to_owned() } else { path }))
     }
 
+    /// Whether whoever may mount `other` may mount this path: it is the same, or below it and does not lead out again. Where
+    /// `/proc` may be mounted, `/proc/1/root` may not: it is the root of the node.
+    pub fn is_held_by(&self, other: &Self) -> bool {
+        self.is_within(other) && (other.0 == "/" || self.way_out().is_none_or(|way_out| other.is_within(&way_out)))
+    }
+
+    /// The link of a process on the way that leads to wherever that process has its root, its folder or its files
+    /// (<https://man7.org/linux/man-pages/man5/proc_pid_root.5.html>, `proc_pid_cwd` and `proc_pid_fd` there).
+    fn way_out(&self) -> Option<Self> {
+        let below = self.0.strip_prefix("/proc/")?;
+        let ends = below.match_indices('/').map(|(end, _)| end).chain([below.len()]);
+        let way_out = ends.filter_map(|end| below.get(..end)).skip(1).find(|path| {
+            matches!(path.rsplit('/').next(), Some("root" | "cwd" | "fd" | "map_files")) && !path.starts_with("sys/")
+        });
+        way_out.map(|path| Self(format!("/proc/{path}")))
+    }
+
     /// Whether this path is `other`, or one below it: `/var/logs` is not below `/var/log`.
     pub fn is_within(&self, other: &Self) -> bool {
         match self.0.strip_prefix(other.0.trim_end_matches('/')) {
@@ -129,6 +146,29 @@ mod tests {
         }
         for (inner, outer) in [("/ab", "/a"), ("/", "/a"), ("/a/../b", "/a"), ("/A", "/a")] {
             assert!(!path(inner).is_within(&path(outer)), "{inner} {outer}");
+        }
+    }
+
+    #[test]
+    fn what_leads_out_of_proc() {
+        for (path_text, allowed) in [
+            ("/proc/1/root", "/proc"),
+            ("/proc/self/root/etc", "/proc"),
+            ("/proc/1/task/1/root", "/proc/1"),
+            ("/proc/42/cwd/", "/proc"),
+            ("/proc/42/fd/7", "/proc/42"),
+        ] {
+            assert!(!path(path_text).is_held_by(&path(allowed)), "{path_text} {allowed}");
+        }
+        for (path_text, allowed) in [
+            ("/proc", "/proc"),
+            ("/proc/1/net", "/proc"),
+            ("/proc/sys/fs/root", "/proc"),
+            ("/proc/1/root/etc", "/proc/1/root"),
+            ("/proc/1/root", "/"),
+            ("/srv/proc/1/root", "/srv"),
+        ] {
+            assert!(path(path_text).is_held_by(&path(allowed)), "{path_text} {allowed}");
         }
     }
 

@@ -84,7 +84,8 @@ rules! {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HostPaths {
-    /// The paths that may be mounted, with all below them. Of several that hold a path the closest counts. Default: none.
+    /// The paths that may be mounted, with all below them. Of several that hold a path the closest counts. `/proc` does not
+    /// hold what leads out of it, such as `/proc/1/root`. Default: none.
     allowed: Vec<Allowed>,
 }
 
@@ -123,7 +124,7 @@ impl HostPaths {
     fn holding(&self, path: &HostPath, windows: bool) -> Option<(&Allowed, HostPath)> {
         let parsed =
             self.allowed.iter().filter_map(|allowed| Some((allowed, HostPath::parse(&allowed.path, windows)?)));
-        parsed.filter(|(_, holder)| path.is_within(holder)).max_by_key(|(_, holder)| holder.len())
+        parsed.filter(|(_, holder)| path.is_held_by(holder)).max_by_key(|(_, holder)| holder.len())
     }
 
     fn expected(&self) -> String {
