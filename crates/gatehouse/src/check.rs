@@ -112,6 +112,8 @@ pub struct FileReport {
     pub passed_over: Vec<String>,
     /// How many objects were checked.
     pub objects: usize,
+    /// What is to be said of it whether or not anybody asks: that there is nothing in it.
+    pub note: Option<String>,
 }
 
 impl FileReport {
@@ -136,6 +138,8 @@ pub struct Summary {
     pub problems: usize,
     /// Documents that are no Kubernetes objects.
     pub passed_over: usize,
+    /// Files that are passed over because they are hidden.
+    pub hidden: usize,
 }
 
 impl Summary {
@@ -263,9 +267,7 @@ impl Checker<'_> {
             });
             return report;
         }
-        let mut is_empty = true;
         for document in read(text, format(input)) {
-            is_empty = false;
             match document {
                 Ok(document) => self.check_document(name, &document, &mut report),
                 Err(error) => report.problems.push(Problem {
@@ -279,8 +281,8 @@ impl Checker<'_> {
                 }),
             }
         }
-        if is_empty {
-            report.passed_over.push(format!("{name}: an empty document"));
+        if report.objects == 0 && report.problems.is_empty() && report.passed_over.is_empty() {
+            report.note = Some(format!("{name}: there is nothing to check in this file"));
         }
         report.findings.sort_by(|a, b| {
             let key = |of: &Located| (of.document, of.span.line, of.span.column);
@@ -291,11 +293,13 @@ impl Checker<'_> {
 
     fn check_document(&self, file: &str, document: &Document<'_>, report: &mut FileReport) {
         for object in objects(&document.node) {
-            let line = object.span.line.max(1);
+            // What stands between two `---`, or behind the last, may be nothing.
             if object.is_null() {
-                report.passed_over.push(format!("{file}:{line}: an empty document"));
-            } else if object.get("apiVersion").is_none() || object.get("kind").is_none() {
+                continue;
+            }
+            if object.get("apiVersion").is_none() || object.get("kind").is_none() {
                 let lacks = if object.get("kind").is_none() { "kind" } else { "apiVersion" };
+                let line = object.span.line.max(1);
                 report.passed_over.push(format!("{file}:{line}: no Kubernetes object: it has no {lacks}"));
             } else if let Err(error) = self.judge(file, document.index, object, report) {
                 report.problems.push(unreadable(file, object, &error));

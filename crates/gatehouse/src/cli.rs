@@ -44,7 +44,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Check {
-    /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured), or - for standard input
+    /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured, and what is hidden passed over), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Which policies judge, and by which settings: baseline, herald, or a file or folder of `ClusterAdmissionPolicy` manifests
@@ -140,6 +140,12 @@ impl Check {
                 "note: {name}: there are no manifests (.yaml, .yml, .json) in this folder"
             );
         }
+        if self.verbose {
+            for file in &inputs.hidden {
+                let name = printable(&file.display().to_string());
+                let _ = writeln!(anstream::stderr(), "passed over: {name}: it is hidden");
+            }
+        }
         let namespaces = if profile.policies.iter().any(crate::profile::ProfilePolicy::needs_namespaces) {
             KnownNamespaces::among(&inputs.inputs)
         } else {
@@ -171,6 +177,7 @@ impl Check {
         let mut output = Output::new(&mut out, &mut err, render, self.verbose);
         let mut summary = checker.run(&inputs.inputs, render, &mut output)?;
         summary.problems += inputs.errors.len();
+        summary.hidden = inputs.hidden.len();
         output.finish(&summary)?;
         Ok(summary)
     }

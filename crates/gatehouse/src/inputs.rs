@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 
 /// The name that standard input has in reports.
 pub const STDIN: &str = "<stdin>";
@@ -58,12 +58,15 @@ pub struct Inputs {
     pub inputs: Vec<Input>,
     /// Folders that hold no manifests.
     pub empty: Vec<PathBuf>,
+    /// Files in folders that may hold manifests and are passed over, as their names or those of folders above them start
+    /// with a dot.
+    pub hidden: Vec<PathBuf>,
     /// What cannot be read, and why.
     pub errors: Vec<(PathBuf, String)>,
 }
 
 impl Inputs {
-    /// Searches files, folders (recursively, without what `.gitignore` excludes) and `-`.
+    /// Searches files, folders (recursively, without what `.gitignore` excludes or is hidden) and `-`.
     #[must_use]
     pub fn search(paths: &[PathBuf]) -> Self {
         let mut found = Self::default();
@@ -88,10 +91,14 @@ impl Inputs {
 
     fn search_folder(&mut self, folder: &Path) {
         let mut files = Vec::new();
-        for entry in WalkBuilder::new(folder).require_git(false).build() {
+        let mut walk = WalkBuilder::new(folder);
+        // What git keeps for itself is nobody's manifest.
+        walk.require_git(false).hidden(false).filter_entry(|entry| entry.file_name() != ".git");
+        for entry in walk.build() {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| !kind.is_dir()) && is_manifest(entry.path()) => {
-                    files.push(entry.into_path());
+                    let found = if is_hidden(&entry) { &mut self.hidden } else { &mut files };
+                    found.push(entry.into_path());
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -106,6 +113,12 @@ impl Inputs {
         files.sort();
         self.inputs.extend(files.into_iter().map(Input::File));
     }
+}
+
+/// Whether the name of an entry, or of a folder between it and the one that is searched, starts with a dot.
+fn is_hidden(entry: &DirEntry) -> bool {
+    let steps = entry.path().iter().rev().take(entry.depth());
+    steps.into_iter().any(|step| step.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Whether a file in a folder may hold manifests, by its name.

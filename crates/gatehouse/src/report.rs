@@ -88,6 +88,9 @@ impl<'o> Output<'o> {
             self.out.flush()?;
             write!(self.err, "{}", rendered.problems)?;
         }
+        if let Some(note) = &report.note {
+            writeln!(self.err, "note: {}", printable(note))?;
+        }
         if self.verbose {
             for passed_over in &report.passed_over {
                 writeln!(self.err, "passed over: {}", printable(passed_over))?;
@@ -108,6 +111,11 @@ impl<'o> Output<'o> {
             let (documents, are) = counted(summary.passed_over, "document", "documents");
             let verb = if are { "are no Kubernetes objects" } else { "is no Kubernetes object" };
             writeln!(self.err, "{documents} {verb}; -v names {}", if are { "them" } else { "it" })?;
+        }
+        if summary.hidden > 0 && !self.verbose {
+            let (files, are) = counted(summary.hidden, "hidden file", "hidden files");
+            let verb = if are { "are" } else { "is" };
+            writeln!(self.err, "{files} {verb} passed over; -v names {}", if are { "them" } else { "it" })?;
         }
         self.err.flush()
     }
@@ -134,5 +142,9 @@ fn sentence(summary: &Summary) -> String {
     if summary.problems > 0 {
         parts.push(format!("{} that could not be checked", summary.problems));
     }
-    if parts.is_empty() { format!("{checked}: nothing found") } else { format!("{checked}: {}", parts.join(", ")) }
+    match (parts.is_empty(), summary.objects) {
+        (true, 0) => format!("{checked}: there is nothing to check"),
+        (true, _) => format!("{checked}: nothing found"),
+        (false, _) => format!("{checked}: {}", parts.join(", ")),
+    }
 }

@@ -138,29 +138,56 @@ fn what_is_no_object_is_counted_and_named() {
     let files: &[(&str, &[u8])] = &[
         ("comments.yaml", b"# nothing\n"),
         ("empty.yaml", b""),
+        ("none.yaml", b"---\n---\n# nothing\n"),
         ("package.json", b"{\"name\": \"web\"}"),
         ("values.yaml", b"replicas: 3\n"),
     ];
     let (status, _, err) = check(files, &["."]);
     assert_eq!(status, 0);
-    assert_eq!(
-        err,
-        "checked 0 objects in 4 files: nothing found\n4 documents are no Kubernetes objects; -v names them\n"
-    );
+    let nothing = |file: &str| format!("note: ./{file}: there is nothing to check in this file\n");
+    let notes = nothing("comments.yaml") + &nothing("empty.yaml") + &nothing("none.yaml");
+    let checked = "checked 0 objects in 5 files: there is nothing to check\n";
+    assert_eq!(err, format!("{notes}{checked}2 documents are no Kubernetes objects; -v names them\n"));
     let (_, _, err) = check(files, &["-v", "."]);
-    for (name, why) in [
-        ("comments.yaml", "an empty document"),
-        ("empty.yaml", "an empty document"),
-        ("package.json", "it has no kind"),
-        ("values.yaml", "it has no kind"),
-    ] {
-        let named =
-            err.lines().any(|line| line.starts_with("passed over: ./") && line.contains(name) && line.contains(why));
+    for name in ["package.json", "values.yaml"] {
+        let named = err
+            .lines()
+            .any(|line| line.starts_with("passed over: ./") && line.contains(name) && line.contains("it has no kind"));
         assert!(named, "{name}: {err}");
     }
     let (status, _, err) = check(&[("text/readme.md", b"nothing")], &["text"]);
     assert_eq!(status, 0);
     assert!(err.starts_with("note: text: there are no manifests (.yaml, .yml, .json) in this folder\n"), "{err}");
+}
+
+#[test]
+fn what_is_empty_among_objects_is_nothing() {
+    let text = format!("---\n# Source: web/templates/none.yaml\n---\n{}---\n", pod(""));
+    let (status, _, err) = check(&[("rendered.yaml", text.as_bytes())], &["rendered.yaml"]);
+    assert_eq!(status, 1);
+    assert!(err.starts_with("checked 1 object in 1 file: ") && err.lines().count() == 1, "{err}");
+}
+
+#[test]
+fn what_is_hidden_is_counted_and_named() {
+    let manifest = pod("");
+    let files: &[(&str, &[u8])] = &[
+        ("k8s/.github/pod.yaml", manifest.as_bytes()),
+        ("k8s/.pod.yaml", manifest.as_bytes()),
+        ("k8s/.git/pod.yaml", manifest.as_bytes()),
+        ("k8s/.notes.txt", b"nothing"),
+    ];
+    let (status, _, err) = check(files, &["k8s"]);
+    assert_eq!(status, 0);
+    assert!(err.ends_with("2 hidden files are passed over; -v names them\n"), "{err}");
+    let (_, _, err) = check(files, &["k8s", "-v"]);
+    for name in ["k8s/.github/pod.yaml", "k8s/.pod.yaml"] {
+        assert!(err.contains(&format!("passed over: {name}: it is hidden\n")), "{err}");
+    }
+    // What is named is checked, wherever it is.
+    let (status, _, err) = check(files, &["k8s/.github", "k8s/.pod.yaml"]);
+    assert_eq!(status, 1);
+    assert!(err.starts_with("checked 2 objects in 2 files: "), "{err}");
 }
 
 #[test]
