@@ -8,4 +8,4 @@ pub mod wasm;
 
 pub use evaluator::{EvaluationError, Evaluator};
 pub use native::{POLICIES, policy};
-pub use resources::{is_namespaced, resource};
+pub use resources::{Removed, is_namespaced, removed, resource};

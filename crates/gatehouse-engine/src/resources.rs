@@ -40,6 +40,33 @@ pub fn is_namespaced(group: &str, kind: &str) -> Option<bool> {
     }
 }
 
+/// What became of a version of the API that no API server serves any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// The first release of Kubernetes without it.
+    pub release: &'static str,
+    /// The `apiVersion` to write instead.
+    pub successor: &'static str,
+}
+
+/// What became of a kind's version, if it was removed
+/// (<https://kubernetes.io/docs/reference/using-api/deprecation-guide/>). Only of the kinds that Gatehouse's policies judge.
+#[must_use]
+pub fn removed(api_version: &str, kind: &str) -> Option<Removed> {
+    let (release, successor) = match (api_version, kind) {
+        ("extensions/v1beta1", "DaemonSet" | "Deployment" | "ReplicaSet")
+        | ("apps/v1beta1", "Deployment" | "StatefulSet")
+        | ("apps/v1beta2", "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet") => ("1.16", "apps/v1"),
+        ("batch/v2alpha1", "CronJob") => ("1.21", "batch/v1"),
+        ("extensions/v1beta1" | "networking.k8s.io/v1beta1", "Ingress") => ("1.22", "networking.k8s.io/v1"),
+        ("batch/v1beta1", "CronJob") => ("1.25", "batch/v1"),
+        ("autoscaling/v2beta1", "HorizontalPodAutoscaler") => ("1.25", "autoscaling/v2"),
+        ("autoscaling/v2beta2", "HorizontalPodAutoscaler") => ("1.26", "autoscaling/v2"),
+        _ => return None,
+    };
+    Some(Removed { release, successor })
+}
+
 const NAMESPACED: &[(&str, &[&str])] = &[
     (
         "",
@@ -165,6 +192,15 @@ mod tests {
         ] {
             assert_eq!(resource(group, kind), expected, "{group}/{kind}");
         }
+    }
+
+    #[test]
+    fn what_was_removed_has_a_successor() {
+        let removed_as = |version, kind| removed(version, kind).map(|removed| (removed.release, removed.successor));
+        assert_eq!(removed_as("extensions/v1beta1", "Deployment"), Some(("1.16", "apps/v1")));
+        assert_eq!(removed_as("extensions/v1beta1", "Ingress"), Some(("1.22", "networking.k8s.io/v1")));
+        assert_eq!(removed_as("apps/v1", "Deployment"), None);
+        assert_eq!(removed_as("example.org/v1beta1", "CronJob"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path as FilePath;
 
-use gatehouse_engine::{EvaluationError, is_namespaced, resource};
+use gatehouse_engine::{EvaluationError, is_namespaced, removed, resource};
 use gatehouse_manifest::{Document, Format, decode, read};
 use gatehouse_policy::node::{Data, Span};
 use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, Segment, split_api_version};
@@ -321,10 +321,12 @@ impl Checker<'_> {
         }
         let target = Target { group, version, resource: &resource, namespaced, request };
         let mut errors: Vec<ReadError> = Vec::new();
+        let mut is_judged = false;
         for policy in &self.profile.policies {
             if !policy.matches(&target, &self.namespaces) {
                 continue;
             }
+            is_judged = true;
             match policy.evaluate(&target) {
                 Ok(findings) => report.findings.extend(findings.into_iter().map(|finding| {
                     let (nearest, whole) = object.nearest(&finding.path);
@@ -369,7 +371,30 @@ impl Checker<'_> {
                 }),
             }
         }
+        if !is_judged {
+            report.problems.extend(self.unserved(file, object, &target, api_version));
+        }
         Ok(())
+    }
+
+    /// Why no policy has judged an object: no API server takes its version, and policies know the one that came after it.
+    /// A cluster would refuse the object, and an older one convert it before its policies see it.
+    fn unserved(&self, file: &str, object: &Node<'_>, target: &Target<'_>, api_version: &str) -> Option<Problem> {
+        let kind = target.request.kind;
+        let removed = removed(api_version, kind)?;
+        let (group, version) = split_api_version(removed.successor);
+        let successor = Target { group, version, namespaced: is_namespaced(group, kind)?, ..*target };
+        let is_theirs = self.profile.policies.iter().any(|policy| policy.matches(&successor, &self.namespaces));
+        is_theirs.then(|| Problem {
+            file: file.to_owned(),
+            span: object.get("apiVersion").map_or(object.span, |version| version.span),
+            message: format!(
+                "no policy can judge this {kind}: since Kubernetes {} no API server serves {api_version}",
+                removed.release
+            ),
+            help: Some(format!("write apiVersion: {}", removed.successor)),
+            secret: false,
+        })
     }
 }
 

@@ -72,6 +72,12 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
             "11:15",
             "livenessProbe.tcpSocket.port: expected the number or the name of a port, found the boolean true",
         ),
+        (
+            "old.yaml",
+            b"kind: HorizontalPodAutoscaler\napiVersion: autoscaling/v2beta1\nmetadata: {name: web}\n".to_vec(),
+            "2:13",
+            "since Kubernetes 1.25 no API server serves autoscaling/v2beta1",
+        ),
         ("kind.yaml", b"apiVersion: v1\nkind: 5\n".to_vec(), "2:7", "kind: expected a string, found the number 5"),
     ];
     for (name, content, place, message) in cases {
