@@ -2,7 +2,7 @@
 //! (`pkg/apis/autoscaling/v1/conversion.go` and `pkg/apis/autoscaling/v2/defaults.go` of kubernetes/kubernetes).
 
 use gatehouse_policy::node::Data;
-use gatehouse_policy::{Members, Node, Path, ReadError, Request};
+use gatehouse_policy::{Metadata, Node, Path, ReadError, Request};
 use serde::Deserialize;
 
 use crate::rate::{Amount, Policy};
@@ -93,13 +93,6 @@ struct View<'r> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata<'r> {
-    #[serde(borrow)]
-    annotations: Members<&'r str, &'r str>,
-}
-
-#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Spec<'r> {
     min_replicas: Option<i32>,
@@ -172,7 +165,7 @@ struct ScalingPolicy<'r> {
 
 /// An error within the JSON that an annotation holds.
 fn in_annotation(name: &'static str, error: &ReadError) -> ReadError {
-    ReadError { path: Path::of(&["metadata", "annotations"]).key(name), reason: error.to_string() }
+    ReadError { path: Path::of_annotation(name), reason: error.to_string() }
 }
 
 impl Autoscaler<'_> {
@@ -183,7 +176,7 @@ impl Autoscaler<'_> {
     pub fn read(request: &Request<'_>, judge: impl FnOnce(&Autoscaler<'_>)) -> Result<(), ReadError> {
         let view: View<'_> = request.object.view()?;
         let is_v1 = view.api_version == "autoscaling/v1";
-        let annotation = |name: &'static str| match view.metadata.annotations.get(name).filter(|_| is_v1) {
+        let annotation = |name: &'static str| match view.metadata.annotation(name).filter(|_| is_v1) {
             Some(text) => Node::from_json(text.as_bytes()).map_err(|error| in_annotation(name, &error)),
             None => Ok(Data::Null.into()),
         };
@@ -194,7 +187,7 @@ impl Autoscaler<'_> {
             let own = view.spec.target_cpu.map(i64::from).or(metrics.is_empty().then_some(DEFAULT_CPU));
             let path = Path::of(&["spec", "targetCPUUtilizationPercentage"]);
             targets.extend(own.map(|cpu| Target { resource: "cpu", container: "", utilization: Some(cpu), path }));
-            let path = Path::of(&["metadata", "annotations"]).key(METRICS_ANNOTATION);
+            let path = Path::of_annotation(METRICS_ANNOTATION);
             targets.extend(metrics.iter().filter_map(|metric| metric.target(|_| path.clone())));
         } else {
             let metrics = view.spec.metrics.iter().enumerate();
@@ -244,7 +237,7 @@ impl Autoscaler<'_> {
     /// Where a field of its behaviour is.
     pub fn behavior(&self, fields: &[&'static str]) -> Path {
         if self.is_v1 {
-            Path::of(&["metadata", "annotations"]).key(BEHAVIOR_ANNOTATION)
+            Path::of_annotation(BEHAVIOR_ANNOTATION)
         } else {
             Path::of(&["spec", "behavior"]).join(Path::of(fields))
         }

@@ -1,7 +1,7 @@
 //! What volumes and claims have in common: a class, access modes and a size.
 
 use gatehouse_policy::quantity::Quantity;
-use gatehouse_policy::{Members, Path, Report, glob};
+use gatehouse_policy::{Metadata, Path, Report, glob};
 use serde::Deserialize;
 
 use crate::{ACCESS_MODE, AccessMode, CLASS, PersistentStorage, RECLAIM_POLICY, ReclaimPolicy, SIZE};
@@ -57,14 +57,6 @@ struct Resources {
 #[serde(default)]
 struct Amounts {
     storage: Option<Quantity>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Metadata<'r> {
-    pub name: &'r str,
-    #[serde(borrow)]
-    annotations: Members<&'r str, &'r str>,
 }
 
 #[derive(Default, Deserialize)]

@@ -14,7 +14,7 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
         return;
     }
     let field = &service.spec.load_balancer_source_ranges;
-    let annotation = service.annotation(RANGES).unwrap_or_default();
+    let annotation = service.metadata.annotation(RANGES).unwrap_or_default();
     let mut families = Vec::new();
     let mut judge_range = |text: &str, path: Path, report: &mut Report<'_>| {
         // The API server passes over white space, and those who read the ranges after it do so too.
@@ -36,7 +36,7 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
         }
         at("loadBalancerSourceRanges")
     } else if !annotation.trim().is_empty() {
-        let path = Path::of(&["metadata", "annotations"]).key(RANGES);
+        let path = Path::of_annotation(RANGES);
         for text in annotation.split(',') {
             judge_range(text, path.clone(), report);
         }
@@ -72,15 +72,15 @@ fn is_internal(service: &Service<'_>, settings: &ServiceExposure) -> bool {
         || settings
             .internal_annotations
             .iter()
-            .any(|(name, values)| service.annotation(name).is_some_and(|value| glob::any(values, value)))
+            .any(|(name, values)| service.metadata.annotation(name).is_some_and(|value| glob::any(values, value)))
         || CLOUDS.iter().any(|(names, values)| {
             // Of several names the first that is there decides.
-            names.iter().find_map(|name| service.annotation(name)).is_some_and(|value| values.contains(&value))
+            names.iter().find_map(|name| service.metadata.annotation(name)).is_some_and(|value| values.contains(&value))
         })
         || is_internal_on_aws(service)
         || is_internal_on_oracle(service)
         || is_internal_on_huawei(service)
-        || service.annotation(TENCENT_SUBNET).is_some_and(|subnet| !subnet.is_empty())
+        || service.metadata.annotation(TENCENT_SUBNET).is_some_and(|subnet| !subnet.is_empty())
 }
 
 /// The classes whose load balancers are internal: GKE's (`pkg/annotations` of
@@ -132,15 +132,15 @@ const TENCENT_SUBNET: &str = "service.kubernetes.io/qcloud-loadbalancer-internal
 /// `pkg/providers/v1/aws.go` of <https://github.com/kubernetes/cloud-provider-aws>). The scheme is believed without them
 /// too: by default the controller gives its class to every new Service.
 fn is_internal_on_aws(service: &Service<'_>) -> bool {
-    if let Some(scheme) = service.annotation("service.beta.kubernetes.io/aws-load-balancer-scheme") {
+    if let Some(scheme) = service.metadata.annotation("service.beta.kubernetes.io/aws-load-balancer-scheme") {
         return scheme == "internal";
     }
-    if let Some(internal) = service.annotation("service.beta.kubernetes.io/aws-load-balancer-internal") {
+    if let Some(internal) = service.metadata.annotation("service.beta.kubernetes.io/aws-load-balancer-internal") {
         return !internal.is_empty() && !FALSE.contains(&internal);
     }
     matches!(service.spec.load_balancer_class, "service.k8s.aws/nlb" | "eks.amazonaws.com/nlb")
         || matches!(
-            service.annotation("service.beta.kubernetes.io/aws-load-balancer-type"),
+            service.metadata.annotation("service.beta.kubernetes.io/aws-load-balancer-type"),
             Some("external" | "nlb-ip")
         )
 }
@@ -148,18 +148,18 @@ fn is_internal_on_aws(service: &Service<'_>) -> bool {
 /// Each kind of load balancer has an annotation of its own, and passes over the other's
 /// (<https://github.com/oracle/oci-cloud-controller-manager/blob/master/docs/load-balancer-annotations.md>).
 fn is_internal_on_oracle(service: &Service<'_>) -> bool {
-    let is_network = service.annotation("oci.oraclecloud.com/load-balancer-type") == Some("nlb");
+    let is_network = service.metadata.annotation("oci.oraclecloud.com/load-balancer-type") == Some("nlb");
     let name = if is_network {
         "oci-network-load-balancer.oraclecloud.com/internal"
     } else {
         "service.beta.kubernetes.io/oci-load-balancer-internal"
     };
-    service.annotation(name).is_some_and(|value| TRUE.contains(&value))
+    service.metadata.annotation(name).is_some_and(|value| TRUE.contains(&value))
 }
 
 /// What is to be made is described in JSON
 /// (<https://support.huaweicloud.com/intl/en-us/usermanual-cce/cce_10_0014.html>).
 fn is_internal_on_huawei(service: &Service<'_>) -> bool {
-    let made = service.annotation("kubernetes.io/elb.autocreate").unwrap_or_default();
+    let made = service.metadata.annotation("kubernetes.io/elb.autocreate").unwrap_or_default();
     Node::from_json(made.as_bytes()).is_ok_and(|made| made.get("type").and_then(Node::as_str) == Some("inner"))
 }

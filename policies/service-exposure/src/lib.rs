@@ -6,7 +6,7 @@ mod node_port;
 mod range;
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Context, Members, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Members, Metadata, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -279,13 +279,6 @@ struct Service<'r> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata<'r> {
-    #[serde(borrow)]
-    annotations: Members<&'r str, &'r str>,
-}
-
-#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Spec<'r> {
     r#type: &'r str,
@@ -312,10 +305,6 @@ struct ServicePort<'r> {
 }
 
 impl<'r> Service<'r> {
-    fn annotation(&self, name: &str) -> Option<&'r str> {
-        self.metadata.annotations.get(name).copied()
-    }
-
     /// Its type, a `ClusterIP` by default (`SetDefaults_Service` in `pkg/apis/core/v1/defaults.go`).
     fn kind(&self) -> &'r str {
         if self.spec.r#type.is_empty() { CLUSTER_IP } else { self.spec.r#type }

@@ -1,10 +1,10 @@
 //! The listeners of a Gateway.
 
 use gatehouse_policy::glob;
-use gatehouse_policy::{Path, ReadError, Report, Request};
+use gatehouse_policy::{Members, Metadata, Path, ReadError, Report, Request};
 use serde::Deserialize;
 
-use crate::{Annotations, Metadata, TLS, TlsIngress};
+use crate::{TLS, TlsIngress};
 
 /// A Gateway, or a `ListenerSet`, which adds listeners to one
 /// (<https://gateway-api.sigs.k8s.io/reference/spec/>).
@@ -39,7 +39,7 @@ struct ListenerTls<'r> {
     mode: &'r str,
     certificate_refs: Vec<CertificateRef>,
     #[serde(borrow)]
-    options: Annotations<'r>,
+    options: Members<&'r str, &'r str>,
 }
 
 /// That it is there is enough: what it refers to is the controller's to judge.
@@ -61,7 +61,7 @@ const CERTIFICATE_MAP: &str = "networking.gke.io/certmap";
 
 pub fn judge(request: &Request<'_>, settings: &TlsIngress, report: &mut Report<'_>) -> Result<(), ReadError> {
     let gateway: Gateway<'_> = request.object.view()?;
-    let has_map = gateway.metadata.annotations.get(CERTIFICATE_MAP).is_some();
+    let has_map = gateway.metadata.annotation(CERTIFICATE_MAP).is_some();
     for (index, listener) in gateway.spec.listeners.iter().enumerate() {
         let Listener { name, protocol, tls } = listener;
         if glob::any(&settings.plain_listeners, name) {

@@ -1,19 +1,19 @@
 //! The TLS and the hosts of an Ingress, its class and its issuer.
 
 use gatehouse_policy::glob::{self, Glob};
-use gatehouse_policy::{Edit, Level, Path, ReadError, Report, Request};
+use gatehouse_policy::{Edit, Level, Metadata, Path, ReadError, Report, Request};
 use serde::Deserialize;
 
 use crate::annotations::PREFIX;
 use crate::{ANNOTATION, CLASS, HOST_COVERAGE, HOSTLESS, ISSUER, SECRET_NAME, TLS, UNUSED_HOST};
-use crate::{Metadata, TlsIngress, nginx};
+use crate::{TlsIngress, nginx};
 
 /// What is read of an Ingress.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Ingress<'r> {
     #[serde(borrow)]
-    metadata: Metadata<'r>,
+    pub metadata: Metadata<'r>,
     #[serde(borrow)]
     pub spec: Spec<'r>,
 }
@@ -84,16 +84,7 @@ pub fn judge(request: &Request<'_>, settings: &TlsIngress, report: &mut Report<'
     Ok(())
 }
 
-/// Where an annotation is.
-pub fn annotation_path(name: &str) -> Path {
-    Path::of(&["metadata", "annotations"]).key(name.to_owned())
-}
-
 impl<'r> Ingress<'r> {
-    pub fn annotation(&self, name: &str) -> Option<&'r str> {
-        self.metadata.annotations.get(name).copied()
-    }
-
     /// The annotations of ingress-nginx, their names without the prefix.
     pub fn nginx_annotations(&self) -> impl Iterator<Item = &'r str> {
         self.metadata.annotations.iter().filter_map(|(name, _)| name.strip_prefix(PREFIX))
@@ -101,7 +92,7 @@ impl<'r> Ingress<'r> {
 
     /// Whether ingress-nginx serves it, or may do so: without a class the cluster's default decides.
     pub fn may_be_nginx(&self, settings: &TlsIngress) -> bool {
-        let annotation = self.annotation(CLASS_ANNOTATION).unwrap_or_default();
+        let annotation = self.metadata.annotation(CLASS_ANNOTATION).unwrap_or_default();
         let mut classes = [self.spec.ingress_class_name, annotation].into_iter().filter(|class| !class.is_empty());
         let Some(class) = classes.next() else { return true };
         self.nginx_annotations().next().is_some()
@@ -143,7 +134,7 @@ pub fn covers(name: &str, host: &str) -> bool {
 
 fn judge_tls(ingress: &Ingress<'_>, report: &mut Report<'_>) {
     let has_issuer =
-        ISSUER_ANNOTATIONS.iter().any(|name| ingress.annotation(name).is_some_and(|name| !name.is_empty()));
+        ISSUER_ANNOTATIONS.iter().any(|name| ingress.metadata.annotation(name).is_some_and(|name| !name.is_empty()));
     for (index, tls) in ingress.spec.tls.iter().enumerate() {
         let at = |key| Path::of(&["spec", "tls"]).index(index).key(key);
         if tls.secret_name.is_empty() && !has_issuer {
@@ -199,13 +190,13 @@ fn judge_rules(ingress: &Ingress<'_>, report: &mut Report<'_>) {
 }
 
 fn judge_class(ingress: &Ingress<'_>, report: &mut Report<'_>) {
-    let Some(class) = ingress.annotation(CLASS_ANNOTATION) else { return };
+    let Some(class) = ingress.metadata.annotation(CLASS_ANNOTATION) else { return };
     let field = ingress.spec.ingress_class_name;
-    let remove = Edit::Remove(annotation_path(CLASS_ANNOTATION));
+    let remove = Edit::Remove(Path::of_annotation(CLASS_ANNOTATION));
     if field.is_empty() {
         let message =
             format!("the annotation {CLASS_ANNOTATION} is deprecated, expected spec.ingressClassName: {class:?}");
-        let added = report.add(&CLASS, annotation_path(CLASS_ANNOTATION), message);
+        let added = report.add(&CLASS, Path::of_annotation(CLASS_ANNOTATION), message);
         if is_class_name(class) {
             added.unsafe_fix([remove, Edit::set(Path::of(&["spec", "ingressClassName"]), class)]);
         }
@@ -215,7 +206,7 @@ fn judge_class(ingress: &Ingress<'_>, report: &mut Report<'_>) {
         "the deprecated annotation {CLASS_ANNOTATION} is {class:?} beside spec.ingressClassName {field:?}, expected the \
          latter alone"
     );
-    let added = report.add_as(Level::Deny, &CLASS, annotation_path(CLASS_ANNOTATION), message);
+    let added = report.add_as(Level::Deny, &CLASS, Path::of_annotation(CLASS_ANNOTATION), message);
     if class == field {
         added.safe_fix([remove]);
     } else {
@@ -244,12 +235,12 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
     let expected = names.join(" or ");
     let mut found = false;
     for annotation in ISSUER_ANNOTATIONS {
-        let Some(issuer) = ingress.annotation(annotation) else { continue };
+        let Some(issuer) = ingress.metadata.annotation(annotation) else { continue };
         found = true;
         if !glob::any(&settings.issuers, issuer) {
             report.add(
                 &ISSUER,
-                annotation_path(annotation),
+                Path::of_annotation(annotation.to_owned()),
                 format!("{annotation} is {issuer:?}, expected {expected}"),
             );
         }
@@ -257,7 +248,7 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
     if let (false, [first, second]) = (found, ISSUER_ANNOTATIONS) {
         report.add(
             &ISSUER,
-            annotation_path(first),
+            Path::of_annotation(first.to_owned()),
             format!("neither {first} nor {second} is set, expected {expected}"),
         );
     }
@@ -265,9 +256,13 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
 
 fn judge_annotations(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
     for (name, allowed) in settings.annotations.iter() {
-        let Some(value) = ingress.annotation(name) else { continue };
+        let Some(value) = ingress.metadata.annotation(name) else { continue };
         if let Some(what) = allowed.fault(value, crate::annotations::is_unlimited_at_zero(name)) {
-            report.add(&ANNOTATION, annotation_path(name), format!("{name} is {value:?}{what}, expected {allowed}"));
+            report.add(
+                &ANNOTATION,
+                Path::of_annotation(name.to_owned()),
+                format!("{name} is {value:?}{what}, expected {allowed}"),
+            );
         }
     }
 }

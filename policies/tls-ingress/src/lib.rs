@@ -266,15 +266,6 @@ impl Settings for TlsIngress {
 
 policy!(TlsIngress, review);
 
-type Annotations<'r> = Members<&'r str, &'r str>;
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata<'r> {
-    #[serde(borrow)]
-    annotations: Annotations<'r>,
-}
-
 fn review(request: &Request<'_>, context: &Context<'_, TlsIngress>, report: &mut Report<'_>) -> Result<(), ReadError> {
     const GATEWAYS: &[(&str, &str)] = &[
         ("gateway.networking.k8s.io", "Gateway"),

@@ -4,7 +4,7 @@
 use gatehouse_policy::{Edit, Path, Report};
 
 use crate::annotations::{self, PREFIX};
-use crate::ingress::{HttpPath, Ingress, annotation_path};
+use crate::ingress::{HttpPath, Ingress};
 use crate::{HTTPS_REDIRECT, PATH_TYPE, RATE_LIMIT, SNIPPET, TlsIngress, UNKNOWN_ANNOTATION};
 
 pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
@@ -22,7 +22,7 @@ pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'
 
 /// The value of an annotation of ingress-nginx.
 fn value<'r>(ingress: &Ingress<'r>, name: &str) -> Option<&'r str> {
-    ingress.annotation(&[PREFIX, name].concat())
+    ingress.metadata.annotation(&[PREFIX, name].concat())
 }
 
 /// A boolean as the controller reads it: by Go's `strconv.ParseBool` (<https://pkg.go.dev/strconv#ParseBool>), and what
@@ -53,7 +53,7 @@ pub fn redirects_www(ingress: &Ingress<'_>, host: &str, is_asked: &impl Fn(&str)
 
 fn judge_names(ingress: &Ingress<'_>, report: &mut Report<'_>) {
     for name in ingress.nginx_annotations() {
-        let path = annotation_path(&[PREFIX, name].concat());
+        let path = Path::of_annotation([PREFIX, name].concat());
         // The controller goes by the ending alone too (`CheckIngress` in `internal/ingress/controller/controller.go`).
         if name.ends_with("-snippet") {
             let message = format!("{name} writes into nginx's own configuration (CVE-2021-25742), expected it gone");
@@ -80,7 +80,7 @@ fn judge_redirect(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Rep
         Some(true) => "does nothing without spec.tls",
         None => "is not switched on",
     };
-    let path = annotation_path(&[PREFIX, NAME].concat());
+    let path = Path::of_annotation([PREFIX, NAME].concat());
     let message = format!("the redirect to HTTPS {what}, expected {PREFIX}{NAME}: \"true\"");
     let added = report.add(&HTTPS_REDIRECT, path.clone(), message);
     if has_tls {
