@@ -274,8 +274,7 @@ impl Checker<'_> {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
                     message: error.message,
-                    help: text
-                        .contains("{{")
+                    help: is_template(text)
                         .then(|| "it looks like a template: render it, and check the result".to_owned()),
                     secret: false,
                 }),
@@ -446,6 +445,12 @@ fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<&'n Node<'a>> {
     let mut found = Vec::new();
     collect(document, &mut found);
     found
+}
+
+/// Whether a text has what templates have, other than between quotes: there it is for whoever reads the object.
+fn is_template(text: &str) -> bool {
+    let before = text.lines().filter_map(|line| line.split_once("{{").map(|(before, _)| before));
+    before.into_iter().any(|before| !before.contains(['"', '\'']))
 }
 
 /// For a template of a Helm chart, how to render it.

@@ -209,6 +209,16 @@ fn a_helm_template_is_to_be_rendered_first() {
 }
 
 #[test]
+fn braces_outside_quotes_are_a_template() {
+    let broken = |name: &str| format!("a: {name}\n b: [\n");
+    let said = "it looks like a template: render it, and check the result";
+    for (name, is_template) in [("{{ .name }}", true), ("'{{ .name }}'", false), ("\"{{ .name }}\"", false)] {
+        let (status, _, err) = check(&[("a.yaml", broken(name).as_bytes())], &["a.yaml"]);
+        assert_eq!((status, err.contains(said)), (2, is_template), "{name}: {err}");
+    }
+}
+
+#[test]
 fn nothing_in_a_manifest_reaches_the_terminal_unescaped() {
     let evil = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"a\\e[31m\"}\nspec: {containers: [{name: \"x\\n::error::b\\e[0m\\u202e\"}]}\n";
     let (_, out, err) = check(&[("evil.yaml", evil.as_bytes())], &["evil.yaml"]);
