@@ -2,10 +2,8 @@
 //! (`kubernetes-pods` and `kubernetes-service-endpoints` in
 //! <https://github.com/prometheus-community/helm-charts/blob/main/charts/prometheus/values.yaml>).
 
-use std::fmt;
-
-use gatehouse_policy::{Edit, Exempt, Level, Path, Pod, ReadError, Report, Request};
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, Visitor};
+use gatehouse_policy::{Edit, Exempt, Level, Path, Pod, Port, ReadError, Report, Request};
+use serde::de::IgnoredAny;
 
 use crate::SCRAPE;
 use crate::view::{self, Map};
@@ -135,10 +133,11 @@ impl<'a> Annotations<'a, '_> {
         for port in ports.iter().filter(|port| is_tcp(port.protocol)) {
             numbers.push(port.port);
             match port.target_port {
-                TargetPort::Absent => {}
-                TargetPort::Number(target) => numbers.push(target),
+                // Absent, 0 or empty, it is the Service's own.
+                Port::Number(0) | Port::Name("") => {}
+                Port::Number(target) => numbers.push(target),
                 // What it stands for is known to the pods alone.
-                TargetPort::Name => return Ok(()),
+                Port::Name(_) => return Ok(()),
             }
         }
         if !numbers.is_empty() && !numbers.contains(&number) {
@@ -189,51 +188,11 @@ struct Declared<'r> {
 struct Served<'r> {
     port: i32,
     protocol: &'r str,
-    target_port: TargetPort,
+    #[serde(borrow)]
+    target_port: Port<'r>,
 }
 
 /// TCP is the default.
 fn is_tcp(protocol: &str) -> bool {
     matches!(protocol, "" | "TCP")
-}
-
-/// The port of the pods that a Service's port leads to; the same as its own where it is absent, 0 or empty.
-#[derive(Clone, Copy, Default)]
-enum TargetPort {
-    #[default]
-    Absent,
-    Number(i32),
-    Name,
-}
-
-impl<'de> Deserialize<'de> for TargetPort {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TargetPortVisitor;
-
-        impl Visitor<'_> for TargetPortVisitor {
-            type Value = TargetPort;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the number or the name of a port")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<TargetPort, E> {
-                match i32::try_from(number) {
-                    Ok(0) => Ok(TargetPort::Absent),
-                    Ok(number) => Ok(TargetPort::Number(number)),
-                    Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
-                }
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<TargetPort, E> {
-                self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<TargetPort, E> {
-                Ok(if name.is_empty() { TargetPort::Absent } else { TargetPort::Name })
-            }
-        }
-
-        deserializer.deserialize_any(TargetPortVisitor)
-    }
 }

@@ -2,11 +2,11 @@
 
 mod probe;
 
-use gatehouse_policy::{Bounds, Context, Level, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Bounds, Context, Level, Path, Port, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::probe::{ContainerFields, PodFields, Port, Probe, Timing, Timings};
+use crate::probe::{ContainerFields, PodFields, Probe, Timing, Timings};
 
 rules! {
     /// Finds a container without a `livenessProbe`, or with one that checks nothing. Only containers that run as long

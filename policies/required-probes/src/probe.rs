@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use gatehouse_policy::Port;
 use schemars::JsonSchema;
-use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -112,9 +112,9 @@ impl<'r> Probe<'r> {
     pub fn check<'p>(&'p self, ports: &'p [ContainerPort<'r>]) -> impl PartialEq + use<'p, 'r> {
         let or = |text: &'r str, default: &'static str| if text.is_empty() { default } else { text };
         let http_get = self.http_get.as_ref().map(|HttpGet { host, port, path, scheme, http_headers }| {
-            (*host, port.resolve(ports), or(path, "/"), or(scheme, "HTTP"), http_headers)
+            (*host, resolve(*port, ports), or(path, "/"), or(scheme, "HTTP"), http_headers)
         });
-        let tcp_socket = self.tcp_socket.as_ref().map(|TcpSocket { host, port }| (*host, port.resolve(ports)));
+        let tcp_socket = self.tcp_socket.as_ref().map(|TcpSocket { host, port }| (*host, resolve(*port, ports)));
         (&self.exec, http_get, tcp_socket, &self.grpc)
     }
 
@@ -189,62 +189,8 @@ impl Display for Timing {
     }
 }
 
-/// A port by number or by the name the container gives it, the API's `IntOrString`: 0 where absent.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Port<'r> {
-    Number(i32),
-    Name(&'r str),
-}
-
-impl Default for Port<'_> {
-    fn default() -> Self {
-        Self::Number(0)
-    }
-}
-
-impl Display for Port<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Name(name) => write!(f, "{name:?}"),
-        }
-    }
-}
-
-impl Port<'_> {
-    /// The number of a name that the container declares.
-    fn resolve(self, ports: &[ContainerPort<'_>]) -> Self {
-        let Self::Name(name) = self else { return self };
-        ports.iter().find(|port| port.name == name).map_or(self, |port| Self::Number(port.container_port))
-    }
-}
-
-impl<'de: 'r, 'r> Deserialize<'de> for Port<'r> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PortVisitor;
-
-        impl<'de> Visitor<'de> for PortVisitor {
-            type Value = Port<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the number or the name of a port")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Port<'de>, E> {
-                let number =
-                    i32::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))?;
-                Ok(Port::Number(number))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Port<'de>, E> {
-                self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<Port<'de>, E> {
-                Ok(Port::Name(name))
-            }
-        }
-
-        deserializer.deserialize_any(PortVisitor)
-    }
+/// The number of a port that the container declares by that name; one that it does not declare stays as it is.
+fn resolve<'r>(port: Port<'r>, ports: &[ContainerPort<'_>]) -> Port<'r> {
+    let Port::Name(name) = port else { return port };
+    ports.iter().find(|port| port.name == name).map_or(port, |port| Port::Number(port.container_port))
 }
