@@ -2,7 +2,7 @@
 
 mod host_path;
 
-use gatehouse_policy::{Context, Edit, Exempt, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Edit, Exempt, Level, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -63,7 +63,7 @@ rules! {
 
     /// Finds the socket of a container runtime as a `hostPath`: Docker's, containerd's, CRI-O's, Podman's and others'. It is
     /// found below an allowed path too, unless `allowed` has the socket itself. A directory that holds one is what
-    /// `path` is for.
+    /// `path` is for. Where this rule only warns, the socket is judged by the others as any path.
     ///
     /// ## Why
     /// Whoever can speak to the runtime can start a container with every right on the node, and look into all others. A
@@ -125,6 +125,14 @@ impl HostPaths {
         let parsed =
             self.allowed.iter().filter_map(|allowed| Some((allowed, HostPath::parse(&allowed.path, windows)?)));
         parsed.filter(|(_, holder)| path.is_held_by(holder)).max_by_key(|(_, holder)| holder.len())
+    }
+
+    /// The allowed path that a path is below of and leads out of.
+    fn left(&self, path: &HostPath, windows: bool) -> Option<&str> {
+        let is_left = |allowed: &&Allowed| {
+            HostPath::parse(&allowed.path, windows).is_some_and(|holder| path.leads_out_of(&holder))
+        };
+        self.allowed.iter().find(is_left).map(|allowed| allowed.path.as_str())
     }
 
     fn expected(&self) -> String {
@@ -198,27 +206,26 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
         let Some(source) = &volume.host_path else { continue };
         let judge = Judge { settings: context.settings, windows: pod.is_windows(), host_path: source.path };
         let who = format!("volume {}", volume.name);
-        match judge.fault(&who, report) {
-            Some((rule, message)) if pod.subresource() == "ephemeralcontainers" => {
-                for (container, at) in mounts(&pod, volume.name).map(|(container, at, _)| (container, at)) {
-                    report.add(rule, at.key("name"), format!("{container}: {message}"));
+        let Verdict { faults, read_only } = judge.verdict(&who, report);
+        let is_debugger = pod.subresource() == "ephemeralcontainers";
+        if is_debugger || faults.is_empty() || !is_exempt(&pod, volume.name, request)? {
+            for (rule, message) in faults {
+                if is_debugger {
+                    for (container, at, _) in mounts(&pod, volume.name) {
+                        report.add(rule, at.key("name"), format!("{container}: {message}"));
+                    }
+                } else {
+                    report.add(rule, pod.at(&["volumes"]).index(index).key("hostPath").key("path"), message);
                 }
             }
-            Some((rule, message)) if !is_exempt(&pod, volume.name, request)? => {
-                let path = pod.at(&["volumes"]).index(index).key("hostPath").key("path");
-                report.add(rule, path, message);
-            }
-            None if judge.is_read_only() => {
-                for (container, at, mount) in mounts(&pod, volume.name).filter(|(.., mount)| !mount.read_only) {
-                    let at = at.key("readOnly");
-                    let message = format!(
-                        "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
-                        mount.name, source.path
-                    );
-                    report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
-                }
-            }
-            _ => {}
+        }
+        for (container, at, mount) in mounts(&pod, volume.name).filter(|(.., mount)| read_only && !mount.read_only) {
+            let at = at.key("readOnly");
+            let message = format!(
+                "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
+                mount.name, source.path
+            );
+            report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
         }
     }
     Ok(())
@@ -254,9 +261,11 @@ fn judge_persistent_volume(
         let Some(source) = source else { continue };
         let path = Path::of(&["spec", field, "path"]);
         let judge = Judge { settings, windows: false, host_path: source.path };
-        if let Some((rule, message)) = judge.fault("volume", report) {
-            report.add(rule, path, message);
-        } else if judge.is_read_only() {
+        let Verdict { faults, read_only } = judge.verdict("volume", report);
+        for (rule, message) in faults {
+            report.add(rule, path.clone(), message);
+        }
+        if read_only {
             let message =
                 format!("volume: pods may mount host path {:?} writable, expected no volume of it", source.path);
             report.add(&READ_ONLY, path, message);
@@ -272,10 +281,19 @@ struct Judge<'j> {
     host_path: &'j str,
 }
 
+/// What is to be said of a path.
+#[derive(Default)]
+struct Verdict {
+    /// The rules that it breaks, and why.
+    faults: Vec<(&'static Rule, String)>,
+    /// Whether it may be mounted, but for reading only.
+    read_only: bool,
+}
+
 impl Judge<'_> {
-    /// The rule that the path breaks, and why.
-    fn fault(&self, who: &str, report: &Report<'_>) -> Option<(&'static gatehouse_policy::Rule, String)> {
+    fn verdict(&self, who: &str, report: &Report<'_>) -> Verdict {
         let text = self.host_path;
+        let mut verdict = Verdict::default();
         let path = HostPath::parse(text, self.windows);
         let allowed = path.as_ref().and_then(|path| self.settings.holding(path, self.windows));
         // The API server refuses a step back, wherever it leads.
@@ -283,28 +301,32 @@ impl Judge<'_> {
         let is_named = path.as_ref().is_some_and(|path| allowed.as_ref().is_some_and(|(_, holder)| path == holder));
         let is_socket = path.as_ref().is_some_and(HostPath::is_socket) && !is_named;
         if is_socket && report.level(&SOCKET).is_some() {
-            return Some((
-                &SOCKET,
-                format!("{who}: host path {text:?} is a container runtime's socket, expected none"),
-            ));
+            let message = format!("{who}: host path {text:?} is a container runtime's socket, expected none");
+            verdict.faults.push((&SOCKET, message));
+            // What refuses it says enough; beside a warning it is a path as any other.
+            if report.level(&SOCKET) == Some(Level::Deny) {
+                return verdict;
+            }
         }
-        if allowed.is_some() {
-            return None;
+        match allowed {
+            Some((allowed, _)) => verdict.read_only = allowed.read_only,
+            None => verdict.faults.push((&PATH, format!("{who}: host path {text:?} {}", self.refusal(path.as_ref())))),
         }
-        let holds = if path.as_ref().is_some_and(HostPath::holds_socket) {
-            " and holds a container runtime's socket"
-        } else {
-            ""
-        };
-        let expected = self.settings.expected();
-        Some((&PATH, format!("{who}: host path {text:?} is not allowed{holds}, expected {expected}")))
+        verdict
     }
 
-    /// Whether the path may be mounted, but for reading only.
-    fn is_read_only(&self) -> bool {
-        let path = HostPath::parse(self.host_path, self.windows);
-        let allowed = path.as_ref().and_then(|path| self.settings.holding(path, self.windows));
-        allowed.is_some_and(|(allowed, _)| allowed.read_only)
+    /// Why a path is not allowed, and what was expected.
+    fn refusal(&self, path: Option<&HostPath>) -> String {
+        if has_backstep(self.host_path) {
+            return "has a step back, expected a path without \"..\"".to_owned();
+        }
+        let expected = self.settings.expected();
+        if let Some(left) = path.and_then(|path| self.settings.left(path, self.windows)) {
+            return format!("leads out of {left}, expected {expected}");
+        }
+        let holds = path.is_some_and(HostPath::holds_socket);
+        let holds = if holds { " and holds a container runtime's socket" } else { "" };
+        format!("is not allowed{holds}, expected {expected}")
     }
 }
 
