@@ -144,7 +144,8 @@ rules! {
     /// - `gcePersistentDisk`: a name of up to 63 lower case letters, digits and `-`, a letter first and no `-` last.
     /// - `pd.csi.storage.gke.io`: `projects/PROJECT/zones/ZONE/disks/NAME` or `projects/PROJECT/regions/REGION/disks/NAME`.
     /// - `azureDisk` and `disk.csi.azure.com`:
-    ///   `/subscriptions/UUID/resourceGroups/GROUP/providers/Microsoft.Compute/disks/NAME`, or the URL of a blob.
+    ///   `/subscriptions/UUID/resourceGroups/GROUP/providers/Microsoft.Compute/disks/NAME`. The in-tree type also takes the
+    ///   URL of a blob.
     ///
     /// Handles of other CSI drivers are not judged.
     ///

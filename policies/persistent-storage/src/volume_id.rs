@@ -29,8 +29,7 @@ impl Id {
 }
 
 const EBS: &str = "vol- and 8 or 17 hexadecimal digits";
-const AZURE_DISK: &str =
-    "/subscriptions/UUID/resourceGroups/GROUP/providers/Microsoft.Compute/disks/NAME or the URL of a blob";
+const AZURE_DISK: &str = "/subscriptions/UUID/resourceGroups/GROUP/providers/Microsoft.Compute/disks/NAME";
 
 /// How in-tree volumes of a type name their disk; `None` for a type whose ids can be anything.
 pub fn of_type(field: &str) -> Option<Id> {
@@ -41,7 +40,11 @@ pub fn of_type(field: &str) -> Option<Id> {
             accepts: is_gce_name,
             expected: "up to 63 lower case letters, digits and '-', a letter first and no '-' last",
         }),
-        "azureDisk" => Some(Id { field: "diskURI", accepts: is_azure_disk, expected: AZURE_DISK }),
+        "azureDisk" => Some(Id {
+            field: "diskURI",
+            accepts: |uri| is_azure_disk(uri) || is_azure_blob(uri),
+            expected: "/subscriptions/UUID/resourceGroups/GROUP/providers/Microsoft.Compute/disks/NAME or the URL of a blob",
+        }),
         _ => None,
     }
 }
@@ -79,14 +82,14 @@ fn is_in_tree_ebs(id: &str) -> bool {
     }
 }
 
-/// A file system, a path in it and an access point, the last two optional; before them may stand of which service the
+/// A file system, a path in it and an access point, the last two empty or left out; before them may stand of which service the
 /// file system is
-/// (<https://github.com/kubernetes-sigs/aws-efs-csi-driver/tree/master/examples/kubernetes/access_points>).
+/// (`parseVolumeId` in <https://github.com/kubernetes-sigs/aws-efs-csi-driver/blob/master/pkg/driver/node.go>).
 fn is_efs(handle: &str) -> bool {
     let service = handle.strip_prefix("s3files:").or_else(|| handle.strip_prefix("efs:"));
     let mut parts = service.unwrap_or(handle).split(':');
     parts.next().is_some_and(|id| is_aws("fs-", id))
-        && parts.nth(1).is_none_or(|id| is_aws("fsap-", id))
+        && parts.nth(1).is_none_or(|id| id.is_empty() || is_aws("fsap-", id))
         && parts.next().is_none()
 }
 
@@ -107,19 +110,22 @@ fn is_gce_handle(handle: &str) -> bool {
         if !project.is_empty() && !place.is_empty() && is_gce_name(name))
 }
 
-/// A managed disk by its resource id, whose letters' case does not matter, or an unmanaged one by the URL of its blob
-/// (`validateAzureDisk` in `k8s.io/kubernetes/pkg/apis/core/validation/validation.go`). Which of the two goes with the
-/// volume's `kind` is the API server's to say.
+/// A managed disk by its resource id, whose letters' case does not matter. The CSI driver takes nothing else (`IsValidDiskURI`
+/// in <https://github.com/kubernetes-sigs/azuredisk-csi-driver/blob/master/pkg/azureutils/azure_disk_utils.go>).
 fn is_azure_disk(uri: &str) -> bool {
     let lower = uri.to_ascii_lowercase();
     let parts: Vec<&str> = lower.split('/').collect();
-    match *parts {
-        ["", "subscriptions", uuid, "resourcegroups", group, "providers", "microsoft.compute", "disks", name] => {
-            is_uuid(uuid) && !group.is_empty() && is_azure_name(name)
-        }
-        ["http:" | "https:", "", host, _, ..] => !host.is_empty() && !lower.ends_with('/'),
-        _ => false,
-    }
+    matches!(*parts, ["", "subscriptions", uuid, "resourcegroups", group, "providers", "microsoft.compute", "disks", name]
+        if is_uuid(uuid) && !group.is_empty() && is_azure_name(name))
+}
+
+/// An unmanaged disk by the URL of its blob, as the in-tree type takes it
+/// (`validateAzureDisk` in `k8s.io/kubernetes/pkg/apis/core/validation/validation.go`). Which of the two goes with the
+/// volume's `kind` is the API server's to say.
+fn is_azure_blob(url: &str) -> bool {
+    let lower = url.to_ascii_lowercase();
+    let parts: Vec<&str> = lower.split('/').collect();
+    matches!(*parts, ["http:" | "https:", "", host, _, ..] if !host.is_empty() && !lower.ends_with('/'))
 }
 
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcompute>
@@ -166,6 +172,8 @@ mod tests {
             "fs-0a1b2c3d",
             "fs-0a1b2c3d4e5f60718",
             "fs-0a1b2c3d:/data",
+            "fs-0a1b2c3d::",
+            "fs-0a1b2c3d:/data:",
             "fs-0a1b2c3d::fsap-0a1b2c3d4e5f60718",
             "fs-0a1b2c3d:/data:fsap-0a1b2c3d4e5f60718",
             "efs:fs-0a1b2c3d4e5f60718",
@@ -177,7 +185,6 @@ mod tests {
             "fs-",
             "fs-0a1b2c3x",
             "fsap-0a1b2c3d4e5f60718",
-            "fs-0a1b2c3d::",
             "efs:s3files:fs-0a1b2c3d",
             "fs-0a1b2c3d:/data:/more",
             "fs-0a1b2c3d::fsap-0a1b2c3d4e5f60718:more",
@@ -221,14 +228,18 @@ mod tests {
         let good = [
             format!("{start}/resourceGroups/rg/providers/Microsoft.Compute/disks/data_1.vhd"),
             format!("{start}/resourcegroups/MC_rg (x)/providers/microsoft.compute/disks/data").to_uppercase(),
-            "https://account.blob.core.windows.net/vhds/data.vhd".to_owned(),
         ];
+        let blob = "https://account.blob.core.windows.net/vhds/data.vhd";
+        let no_blobs = [
+            "https://account.blob.core.windows.net",
+            "https://account.blob.core.windows.net/",
+            "https:///vhds/data.vhd",
+        ];
+        check(is_azure_blob, &[blob], &no_blobs);
         let bad = [
             String::new(),
             "data".to_owned(),
-            "https://account.blob.core.windows.net".to_owned(),
-            "https://account.blob.core.windows.net/".to_owned(),
-            "https:///vhds/data.vhd".to_owned(),
+            blob.to_owned(),
             format!("{start}x/resourceGroups/rg/providers/Microsoft.Compute/disks/data"),
             "/subscriptions/{sub}/resourceGroups/rg/providers/Microsoft.Compute/disks/data".to_owned(),
             format!("{start}/resourceGroups/rg/providers/Microsoft.Compute/disks/"),

@@ -46,13 +46,14 @@ rules! {
     /// there are fewer replicas.
     ///
     /// A DaemonSet's percentage is one of its nodes, rounded up. How many there are is not in the object: without `nodes`
-    /// a percentage is compared with a bound that is one too, and with a number only at 100% or where the number is 0.
+    /// a percentage is compared with a bound that is one too, and with a number only at 100% or where the number is 0. So
+    /// it is with the replicas of a workload in `autoscaled` that gives none itself, or 1.
     ///
     /// ## Why
     /// The pods that are left take the load of those that are missing.
     ///
     /// ## Options
-    /// `maxUnavailable`, a number or a percentage, which is resolved as the field is; `nodes`
+    /// `maxUnavailable`, a number or a percentage, which is resolved as the field is; `nodes`, `autoscaled`
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable>,
@@ -68,7 +69,7 @@ rules! {
     /// They need room on the nodes and in the namespace's quota, and connections to a database that counts them.
     ///
     /// ## Options
-    /// `maxSurge`, a number or a percentage; `nodes`
+    /// `maxSurge`, a number or a percentage; `nodes`, `autoscaled`
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge>
@@ -168,7 +169,14 @@ fn review(request: &Request<'_>, context: &Context<'_, Rollout>, report: &mut Re
     }
     let Some(workload) = Workload::read(request)? else { return Ok(()) };
     if let Some(update) = &workload.update {
-        judge_update(update, workload.replicas.as_ref(), settings, report);
+        let among = match &workload.replicas {
+            // What an autoscaler makes of an object without a number, to which the API server gives 1, cannot be seen from here.
+            Some(Replicas { count: 1, .. }) if autoscaled => Among { total: None, what: "replicas" },
+            // The API server refuses a negative one.
+            Some(replicas) => Among { total: Some(u32::try_from(replicas.count).unwrap_or(0)), what: "replicas" },
+            None => Among { total: settings.nodes, what: "nodes" },
+        };
+        judge_update(update, &among, settings, report);
     }
     if let Some(replicas) = &workload.replicas {
         if !autoscaled {
@@ -181,7 +189,7 @@ fn review(request: &Request<'_>, context: &Context<'_, Rollout>, report: &mut Re
     Ok(())
 }
 
-fn judge_update(update: &Update<'_>, replicas: Option<&Replicas>, settings: &Rollout, report: &mut Report<'_>) {
+fn judge_update(update: &Update<'_>, among: &Among, settings: &Rollout, report: &mut Report<'_>) {
     let Update { field, strategy, max_unavailable, max_surge } = update;
     // Only a rolling update has the fields that follow: beside another strategy the API server refuses or ignores them.
     if *strategy != "RollingUpdate" {
@@ -189,25 +197,22 @@ fn judge_update(update: &Update<'_>, replicas: Option<&Replicas>, settings: &Rol
         report.add(&STRATEGY, Path::of(&["spec", field, "type"]), message);
         return;
     }
-    let among = match replicas {
-        // The API server refuses a negative one.
-        Some(replicas) => Among { total: Some(u32::try_from(replicas.count).unwrap_or(0)), what: "replicas" },
-        None => Among { total: settings.nodes, what: "nodes" },
-    };
     let at = |limit| Path::of(&["spec", field, "rollingUpdate", limit]);
     if let Some(bound) = settings.max_unavailable {
         let rounding = max_unavailable.rounding;
         let no_surge = max_surge.as_ref().is_none_or(|surge| among.is_none(surge.amount, surge.rounding));
         // Where there is to be no pod at all, nothing is rolled out.
         let raised = no_surge && among.is_none(max_unavailable.amount, rounding) && among.total != Some(0);
-        // A StatefulSet cannot keep a lower one.
-        let bound = if max_surge.is_none() && among.is_none(bound, rounding) { Amount::Count(1) } else { bound };
-        if let Some(above) = above(max_unavailable, raised, bound, &among) {
+        // A StatefulSet cannot keep a lower one. A percentage of no pods says nothing of those there will be.
+        let is_kept = matches!(bound, Amount::Count(_)) || among.total != Some(0);
+        let least = max_surge.is_none() && is_kept && among.is_none(bound, rounding);
+        let bound = if least { Amount::Count(1) } else { bound };
+        if let Some(above) = above(max_unavailable, raised, bound, among) {
             report.add(&MAX_UNAVAILABLE, at("maxUnavailable"), format!("maxUnavailable is {above}"));
         }
     }
     if let (Some(bound), Some(max_surge)) = (settings.max_surge, max_surge)
-        && let Some(above) = above(max_surge, false, bound, &among)
+        && let Some(above) = above(max_surge, false, bound, among)
     {
         report.add(&MAX_SURGE, at("maxSurge"), format!("maxSurge is {above}"));
     }
@@ -235,8 +240,7 @@ struct Among {
 impl Among {
     /// Whether an amount comes to nothing.
     fn is_none(&self, amount: Amount, rounding: Rounding) -> bool {
-        // Nodes, of which the number may be unknown, are rounded up: any part of one is one.
-        amount.of(self.total.unwrap_or(1), rounding) == 0
+        self.total.map_or(amount.is_zero(), |total| amount.of(total, rounding) == 0)
     }
 
     /// Whether an amount is above a bound, as far as that can be known.

@@ -58,10 +58,16 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
     }
 }
 
-/// Whether the Service has addresses of this family. Where it prefers two, it has them if only the cluster does.
+/// Whether the Service has addresses of this family. One that prefers two has them if only the cluster does; once it has
+/// been given its addresses, `ipFamilies` says so (`initIPFamilyFields` in
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/service/storage/alloc.go>).
 fn is_of(service: &Service<'_>, family: Family) -> bool {
-    matches!(service.spec.ip_family_policy, "PreferDualStack" | "RequireDualStack")
-        || service.spec.ip_families.contains(&family.name())
+    service.spec.ip_families.contains(&family.name())
+        || match service.spec.ip_family_policy {
+            "RequireDualStack" => true,
+            "PreferDualStack" => service.spec.cluster_ips.is_empty(),
+            _ => false,
+        }
 }
 
 /// Whether its addresses are none of the internet's.
@@ -75,8 +81,9 @@ fn is_internal(service: &Service<'_>, settings: &ServiceExposure) -> bool {
             .any(|(name, values)| service.metadata.annotation(name).is_some_and(|value| glob::any(values, value)))
         || CLOUDS.iter().any(|(names, values)| {
             // Of several names the first that is there decides.
-            names.iter().find_map(|name| service.metadata.annotation(name)).is_some_and(|value| values.contains(&value))
+            first(service, names).is_some_and(|value| values.contains(&value))
         })
+        || is_internal_on_google(service)
         || is_internal_on_aws(service)
         || is_internal_on_oracle(service)
         || is_internal_on_huawei(service)
@@ -98,8 +105,6 @@ const FALSE: &[&str] = &["false", "0", "f", "F", "FALSE", "False"];
 /// The annotations that make a load balancer internal, with the values that do. All those without a source of their own are
 /// from <https://kubernetes.io/docs/concepts/services-networking/service/#internal-load-balancer>.
 const CLOUDS: &[(&[&str], &[&str])] = &[
-    // https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing
-    (&["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"], &["Internal", "internal"]),
     // https://cloud-provider-azure.sigs.k8s.io/topics/loadbalancer/
     (&["service.beta.kubernetes.io/azure-load-balancer-internal"], &["true"]),
     (&["service.beta.kubernetes.io/openstack-internal-load-balancer"], &["true"]),
@@ -117,10 +122,24 @@ const CLOUDS: &[(&[&str], &[&str])] = &[
     // https://github.com/hetznercloud/hcloud-cloud-controller-manager/blob/main/internal/annotation/load_balancer.go
     (&["load-balancer.hetzner.cloud/disable-public-network"], TRUE),
     // https://github.com/scaleway/scaleway-cloud-controller-manager/blob/master/docs/loadbalancer-annotations.md
-    (&["service.beta.kubernetes.io/scw-loadbalancer-private"], &["true"]),
+    (&["service.beta.kubernetes.io/scw-loadbalancer-private"], TRUE),
     // https://yandex.cloud/en/docs/managed-kubernetes/operations/create-load-balancer
     (&["yandex.cloud/load-balancer-type"], &["internal"]),
 ];
+
+/// The value of the first of several annotations that is there.
+fn first<'r>(service: &Service<'r>, names: &[&str]) -> Option<&'r str> {
+    names.iter().find_map(|name| service.metadata.annotation(name))
+}
+
+/// A class of GKE's decides alone, whatever the annotations say (`WantsL4ILB` in `pkg/annotations/service.go` of
+/// <https://github.com/kubernetes/ingress-gce>,
+/// <https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing>).
+fn is_internal_on_google(service: &Service<'_>) -> bool {
+    const NAMES: &[&str] = &["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"];
+    !service.spec.load_balancer_class.starts_with("networking.gke.io/")
+        && matches!(first(service, NAMES), Some("Internal" | "internal"))
+}
 
 /// Names the subnet of an internal load balancer.
 const TENCENT_SUBNET: &str = "service.kubernetes.io/qcloud-loadbalancer-internal-subnetid";
@@ -148,7 +167,8 @@ fn is_internal_on_aws(service: &Service<'_>) -> bool {
 /// Each kind of load balancer has an annotation of its own, and passes over the other's
 /// (<https://github.com/oracle/oci-cloud-controller-manager/blob/master/docs/load-balancer-annotations.md>).
 fn is_internal_on_oracle(service: &Service<'_>) -> bool {
-    let is_network = service.metadata.annotation("oci.oraclecloud.com/load-balancer-type") == Some("nlb");
+    let kind = service.metadata.annotation("oci.oraclecloud.com/load-balancer-type");
+    let is_network = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("nlb"));
     let name = if is_network {
         "oci-network-load-balancer.oraclecloud.com/internal"
     } else {

@@ -6,11 +6,12 @@ use crate::range::Range;
 use crate::{EXTERNAL_NAME, ServiceExposure, at};
 
 pub fn judge(name: &str, namespace: &str, settings: &ServiceExposure, report: &mut Report<'_>) {
-    if glob::any(&settings.external_names, name) {
+    let plain = plain(name);
+    if glob::any(&settings.external_names, name) || glob::any(&settings.external_names, &plain) {
         return;
     }
     let domain = settings.cluster_domain.trim_matches('.').to_ascii_lowercase();
-    let Some((what, expected)) = fault(&plain(name), namespace, &domain) else { return };
+    let Some((what, expected)) = fault(&plain, namespace, &domain) else { return };
     report.add(&EXTERNAL_NAME, at("externalName"), format!("service: {name:?} is {what}, expected {expected}"));
 }
 
@@ -42,7 +43,7 @@ fn fault(name: &str, namespace: &str, domain: &str) -> Option<(String, &'static 
 /// The names under which clouds offer their metadata, to which the credentials of nodes belong
 /// (<https://cloud.google.com/compute/docs/metadata/querying-metadata>,
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>,
-/// <https://www.tencentcloud.com/document/product/213/4934>).
+/// <https://www.tencentcloud.com/document/product/213/4934>, <https://cloud.ibm.com/apidocs/vpc-metadata>).
 const METADATA_NAMES: &[&str] = &[
     "metadata.google.internal",
     "metadata.goog",
@@ -50,6 +51,7 @@ const METADATA_NAMES: &[&str] = &[
     "instance-data",
     "instance-data.ec2.internal",
     "metadata.tencentyun.com",
+    "api.metadata.cloud.ibm.com",
 ];
 
 /// The addresses of the same: all that is link-local, of which nearly every cloud uses 169.254.169.254, and those that are
@@ -109,7 +111,8 @@ fn place<'n>(name: &'n str, domain: &str) -> Option<Place<'n>> {
     // Without the domain, `pod` would be no mark of the cluster.
     let owner = inner.unwrap_or(name).strip_suffix(".svc").or_else(|| inner?.strip_suffix(".pod"));
     match owner {
-        Some("kubernetes.default") => Some(Place::Api),
+        // Its endpoints have names below its own.
+        Some(owner) if owner == "kubernetes.default" || owner.ends_with(".kubernetes.default") => Some(Place::Api),
         Some(owner) => Some(Place::Namespace(owner.rsplit('.').next().unwrap_or_default())),
         None => inner.map(|_| Place::Cluster),
     }

@@ -152,8 +152,8 @@ rules! {
     /// refuses it.
     ///
     /// ## Why
-    /// A ServiceMonitor takes its endpoints by the name of the Service's port, and an Ingress may do so. A name stays when
-    /// the number changes.
+    /// The `port` of a ServiceMonitor's endpoint is the name of the Service's port, and an Ingress may use it too. A name
+    /// stays when the number changes.
     ///
     /// ## Use instead
     /// ```yaml
@@ -294,6 +294,8 @@ struct Spec<'r> {
     #[serde(borrow)]
     ip_families: Vec<&'r str>,
     ip_family_policy: &'r str,
+    #[serde(borrow, rename = "clusterIPs")]
+    cluster_ips: Vec<&'r str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -366,7 +368,7 @@ fn judge_port_names(service: &Service<'_>, report: &mut Report<'_>) {
     }
     for (index, ServicePort { name, port, .. }) in service.spec.ports.iter().enumerate() {
         if name.is_empty() {
-            let message = format!("port {port} has no name, expected one: a ServiceMonitor finds it by nothing else");
+            let message = format!("port {port} has no name, expected one: the `port` of a ServiceMonitor is a name");
             report.add(&PORT_NAME, at("ports").index(index).key("name"), message);
         }
     }

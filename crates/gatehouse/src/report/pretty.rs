@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 use gatehouse_policy::module::printable;
 use gatehouse_policy::node::{Data, Span};
-use gatehouse_policy::{Fix, Level, Node, PatchOperation};
+use gatehouse_policy::{Fix, Level, Node, PatchOperation, Segment};
 
 use super::{Frame, Render};
 use crate::check::{FileReport, Located, Problem};
@@ -47,8 +47,11 @@ fn render(finding: &Located, lines: &Lines<'_>) -> String {
 
 /// The part of a finding's path that is not there, for the label under the part that is.
 fn missing(finding: &Located) -> String {
-    let path = finding.path.to_string();
-    path.rsplit_once('.').map_or(path.clone(), |(_, last)| last.to_owned())
+    match finding.path.segments() {
+        [.., Segment::Key(list), Segment::Index(index)] => format!("{list}[{index}]"),
+        [.., Segment::Key(key)] => key.to_string(),
+        _ => finding.path.to_string(),
+    }
 }
 
 /// A fix in words: what to write where.
