@@ -126,7 +126,7 @@ impl Configured {
         {
             return Ok(Verdict::default());
         }
-        self.judge.review(self.policy.name, request)
+        self.judge.review(self.policy.name, request).map_err(ReadError::discreet)
     }
 }
 

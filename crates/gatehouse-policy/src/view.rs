@@ -39,6 +39,24 @@ impl ReadError {
         self
     }
 
+    /// Whether what stands there may be a secret: a password of digits without quotes is a number, and who writes `env` as a
+    /// map writes secrets into it.
+    #[must_use]
+    pub fn may_hold_secret(&self) -> bool {
+        let names = ["env", "args", "command", "data"];
+        self.path.segments().iter().any(|step| matches!(step, Segment::Key(key) if names.contains(&&**key)))
+    }
+
+    /// The same error without what was found, where that may be a secret.
+    pub(crate) fn discreet(mut self) -> Self {
+        if self.may_hold_secret()
+            && let Some(end) = self.reason.find(", found ")
+        {
+            self.reason.truncate(end);
+        }
+        self
+    }
+
     fn within(mut self, segment: Segment) -> Self {
         self.path.prepend(segment);
         self

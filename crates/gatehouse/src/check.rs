@@ -6,7 +6,7 @@ use std::path::Path as FilePath;
 use gatehouse_engine::{EvaluationError, is_namespaced, removed, resource};
 use gatehouse_manifest::{Document, Format, decode, read};
 use gatehouse_policy::node::{Data, Span};
-use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, Segment, split_api_version};
+use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, split_api_version};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -403,15 +403,9 @@ fn unreadable(file: &str, object: &Node<'_>, error: &ReadError) -> Problem {
         file: file.to_owned(),
         span: nearest.node.span,
         message: error.to_string(),
-        secret: may_be_secret(&error.path),
+        secret: error.may_hold_secret(),
         ..Problem::default()
     }
-}
-
-/// Whether what stands where a text belongs may be a secret all the same: a password of digits without quotes is a number.
-fn may_be_secret(path: &Path) -> bool {
-    let has = |name: &str| path.segments().iter().any(|step| matches!(step, Segment::Key(key) if key == name));
-    has("args") || has("command") || has("data") || (has("env") && has("value"))
 }
 
 fn point(line: u32, column: u32) -> Span {

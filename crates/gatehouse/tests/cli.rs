@@ -354,6 +354,30 @@ fn secrets_are_masked() {
     }
 }
 
+/// An `env` as other tools write it is an error, and none of its lines is shown; nor is a command's text.
+#[test]
+fn secrets_in_the_wrong_place_are_masked() {
+    let head =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: app\n    image: app:1.0.0\n";
+    for (part, error) in [
+        ("    env:\n      DB_PASSWORD: horse\n", "env: expected an array"),
+        ("    env: [DB_PASSWORD=horse]\n", "env[0]: expected an object"),
+        ("    env: [{name: [horse]}]\n", "env[0].name: expected a string"),
+        ("    env: [{name: A, valueFrom: horse}]\n", "env[0].valueFrom: expected an object"),
+        (
+            "    lifecycle: {preStop: {exec: {command: \"curl -u user:horse http://x\"}}}\n",
+            "command: expected an array",
+        ),
+    ] {
+        let pod = [head, part].concat();
+        let files = folder(&[("pod.yaml", &pod)]);
+        let answer = gatehouse_with(files.path(), &["check", "."], "");
+        assert_eq!(answer.status, 2, "{part}");
+        assert!(answer.err.contains(error), "{part}: {}", answer.err);
+        assert!(![answer.out, answer.err].concat().contains("horse"), "{part}");
+    }
+}
+
 /// A password of digits without quotes is a number, and so an error: neither it nor its line shows the digits.
 #[test]
 fn a_secret_of_the_wrong_type_is_masked() {

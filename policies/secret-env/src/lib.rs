@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::name::NamePattern;
+use crate::value::Reader;
 use crate::view::{ConfigMap, ContainerFields, EnvVar, PodFields};
 
 rules! {
@@ -206,10 +207,13 @@ fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut 
     if request.is("", "ConfigMap") {
         return review_config_map(request, report);
     }
-    let Some(pod) = Pod::read(request, context.exempt).map_err(without_value)? else { return Ok(()) };
+    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
     for container in pod.containers() {
+        let required = &context.settings.required;
+        let referring = if required.is_empty() { Vec::new() } else { container.referring_to_secrets() };
         for index in 0..container.env.len() {
-            judge_variable(container, index, context.settings, report);
+            let refers = referring.get(index).copied().unwrap_or_default();
+            judge_variable(container, index, refers, context.settings, report);
         }
         for (field, texts) in [("command", &container.command), ("args", &container.args)] {
             for (index, text) in texts.iter().enumerate() {
@@ -221,7 +225,7 @@ fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut 
 }
 
 fn review_config_map(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadError> {
-    let config_map: ConfigMap<'_> = request.object.view().map_err(without_value)?;
+    let config_map: ConfigMap<'_> = request.object.view()?;
     for (key, text) in config_map.data.iter() {
         if let Some(kinds) = tokens(text) {
             let path = Path::of(&["data"]).key((*key).to_owned());
@@ -231,12 +235,18 @@ fn review_config_map(request: &Request<'_>, report: &mut Report<'_>) -> Result<(
     Ok(())
 }
 
-fn judge_variable(container: &Container<'_>, index: usize, settings: &SecretEnv, report: &mut Report<'_>) {
+fn judge_variable(
+    container: &Container<'_>,
+    index: usize,
+    refers_to_secret: bool,
+    settings: &SecretEnv,
+    report: &mut Report<'_>,
+) {
     let Some(variable) = container.env.get(index) else { return };
     let EnvVar { name, value, value_from } = variable;
     let at = |fields: &[&'static str]| container.at(&["env"]).index(index).join(Path::of(fields));
     let required = glob::any(&settings.required, name);
-    let not_secret = if required { other_source(container, index) } else { None };
+    let not_secret = if required { other_source(variable, refers_to_secret) } else { None };
 
     if let Some(reference) = &value_from.secret_key_ref
         && required
@@ -251,7 +261,7 @@ fn judge_variable(container: &Container<'_>, index: usize, settings: &SecretEnv,
         return;
     }
     let literal = is_secret_by_name(name, value, settings).then(|| (&LITERAL, "is a literal".to_owned()));
-    let exposed = exposed(value).map(|(rule, what)| (rule, format!("holds {what}")));
+    let exposed = exposed(value, Reader::Kubernetes).map(|(rule, what)| (rule, format!("holds {what}")));
     let not_secret = not_secret.map(|(_, what)| (&SECRET_REF, what));
     let faults = literal.into_iter().chain(exposed).chain(not_secret);
     let faults =
@@ -261,16 +271,17 @@ fn judge_variable(container: &Container<'_>, index: usize, settings: &SecretEnv,
 
 fn judge_argument(container: &Container<'_>, text: &str, path: &Path, report: &mut Report<'_>) {
     let expected = "expected $(NAME) of a variable with a secretKeyRef";
-    let faults = exposed(text).map(|(rule, what)| (rule, format!("{container}: an argument holds {what}, {expected}")));
+    let faults = exposed(text, Reader::Shell)
+        .map(|(rule, what)| (rule, format!("{container}: an argument holds {what}, {expected}")));
     add_strictest(faults, path, true, report);
 }
 
 /// Where a variable comes from if not from a Secret: the field of its `valueFrom`, or none for its `value`, and the same
 /// in words.
-fn other_source(container: &Container<'_>, index: usize) -> Option<(Option<&'static str>, String)> {
-    let EnvVar { value, value_from, .. } = container.env.get(index)?;
+fn other_source(variable: &EnvVar<'_>, refers_to_secret: bool) -> Option<(Option<&'static str>, String)> {
+    let EnvVar { value, value_from, .. } = variable;
     match value_from.other() {
-        _ if !value.is_empty() && container.refers_to_secret(index) => None,
+        _ if !value.is_empty() && refers_to_secret => None,
         _ if !value.is_empty() => Some((None, "is a literal".to_owned())),
         _ if value_from.secret_key_ref.is_some() => None,
         Some(source) => Some((Some(source), format!("comes from a {source}"))),
@@ -283,12 +294,12 @@ fn is_secret_by_name(name: &str, value: &str, settings: &SecretEnv) -> bool {
         return false;
     }
     let is_quantity = value::is_number(value) && !name::is_password(name);
-    !is_quantity && (!value::is_no_secret(value) || credentials::find(value).is_some())
+    !is_quantity && (!value::is_no_secret(value) || credentials::find(value, Reader::Kubernetes).is_some())
 }
 
 /// What a text gives away whatever it is called: the more telling rule last.
-fn exposed(text: &str) -> impl Iterator<Item = (&'static Rule, String)> {
-    let credentials = credentials::find(text).map(|what| (&CREDENTIALS, what.to_owned()));
+fn exposed(text: &str, reader: Reader) -> impl Iterator<Item = (&'static Rule, String)> {
+    let credentials = credentials::find(text, reader).map(|what| (&CREDENTIALS, what.to_owned()));
     credentials.into_iter().chain(tokens(text).map(|kinds| (&TOKEN, kinds)))
 }
 
@@ -310,10 +321,4 @@ fn add_strictest(
     if secret {
         let _ = added.secret();
     }
-}
-
-/// The error without the value that was found in place of another: it may be a secret of the wrong type.
-fn without_value(error: ReadError) -> ReadError {
-    let reason = error.reason.split(", found ").next().unwrap_or_default().to_owned();
-    ReadError { reason, ..error }
 }

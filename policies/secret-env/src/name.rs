@@ -73,9 +73,12 @@ const NAMES_ONE: &[&[&str]] = &[
     &["INITIAL", "CLUSTER", "TOKEN"],
 ];
 
-/// Words whose likeness to those of [`SENSITIVE`] means nothing, and those of what anybody may know: bundlers put
-/// `NEXT_PUBLIC_…` into the pages they make.
-const HARMLESS: &[&str] = &["TOKENIZER", "TOKENIZERS", "TOKENIZATION", "PASSWORDLESS", "PUBLIC", "PUBLISHABLE", "SITE"];
+/// Words whose likeness to those of [`SENSITIVE`] means nothing.
+const HARMLESS: &[&str] = &["TOKENIZER", "TOKENIZERS", "TOKENIZATION", "PASSWORDLESS"];
+
+/// Words before `PUBLIC` at the start of a name of which bundlers put the value into the pages they make, where anybody
+/// may read it: `NEXT_PUBLIC_…`, or just `PUBLIC_…`.
+const BUNDLERS: &[&str] = &["NEXT", "NUXT", "EXPO", "VITE", "PLASMO"];
 
 /// A pattern for the names of variables: case does not matter, and `-`, `.` and `:` are as `_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +130,8 @@ pub fn is_sensitive(patterns: &[NamePattern], name: &str) -> bool {
     }
     let words = words(name);
     let words: Vec<&str> = words.split('_').filter(|word| !word.is_empty()).collect();
-    matching.any(|pattern| !pattern.as_str().contains(['*', '?'])) || !is_harmless(&words)
+    matching.any(|pattern| !pattern.as_str().contains(['*', '?']))
+        || !(is_harmless(&words) || (is_public(&words) && !is_password(name)))
 }
 
 /// Whether one of the patterns matches, whatever the case.
@@ -161,6 +165,16 @@ fn is_harmless(words: &[&str]) -> bool {
     words.last().is_some_and(|last| ABOUT.contains(last))
         || NAMES_ONE.iter().any(|end| words.ends_with(end))
         || words.iter().any(|word| HARMLESS.contains(word))
+}
+
+/// Whether the words say that anybody may know the value: it is put into pages, or the key or token itself is public.
+fn is_public(words: &[&str]) -> bool {
+    let kinds: [&[&str]; 3] = [&["KEY"], &["API", "KEY"], &["TOKEN"]];
+    let public = words.iter().position(|word| matches!(*word, "PUBLIC" | "PUBLISHABLE"));
+    public.and_then(|at| words.split_at_checked(at)).is_some_and(|(before, rest)| {
+        let in_pages = matches!(before, []) || matches!(before, [bundler] if BUNDLERS.contains(bundler));
+        in_pages || kinds.iter().any(|kind| rest.get(1..).is_some_and(|after| after == *kind))
+    })
 }
 
 /// Whether the value is to be a password: then digits are one too, and no quantity.

@@ -88,7 +88,7 @@ fn long_texts_take_no_time() {
     {
         let long = start.repeat(1 << 15);
         crate::token::kinds(&long);
-        crate::credentials::find(&long);
+        crate::credentials::find(&long, crate::value::Reader::Shell);
         crate::value::is_no_secret(&long);
     }
 }
@@ -101,7 +101,7 @@ fn never_panics() {
             let (before, after) = line.split_at(at);
             for part in [before, after, &format!("{before}é{after}")] {
                 crate::token::kinds(part);
-                crate::credentials::find(part);
+                crate::credentials::find(part, crate::value::Reader::Shell);
                 crate::value::is_no_secret(part);
                 crate::value::is_number(part);
                 crate::name::is_password(part);

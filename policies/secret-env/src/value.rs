@@ -20,9 +20,18 @@ pub fn references(value: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Who makes something of what a text leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Kubernetes alone, which knows `$(NAME)`: of a variable's value.
+    Kubernetes,
+    /// Perhaps a shell as well, which knows `$name` too: of an argument.
+    Shell,
+}
+
 /// Whether a text says nothing itself, but stands for what is filled in later: by Kubernetes, a shell, a template or
 /// whoever reads on. `changeme` does not: where nobody changes it, it is the password.
-pub fn is_placeholder(text: &str) -> bool {
+pub fn is_placeholder(text: &str, reader: Reader) -> bool {
     let text = text.trim();
     let enclosed = |open, close| text.starts_with(open) && text.ends_with(close);
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -33,10 +42,18 @@ pub fn is_placeholder(text: &str) -> bool {
         || enclosed('<', '>')
         || (enclosed('{', '}') && !text.contains('"'))
         || enclosed('%', '%')
+        || (text.starts_with("%(") && text.ends_with(")s"))
         || matches!(text, "%s" | "%v" | "$@")
-        || text
-            .strip_prefix('$')
-            .is_some_and(|name| is_name(name) && name.bytes().any(|byte| byte.is_ascii_uppercase()))
+        || (reader == Reader::Shell && text.starts_with('`'))
+        || text.strip_prefix('$').is_some_and(|name| match reader {
+            Reader::Shell => !name.is_empty() && is_name(name),
+            // Whatever fills in the file as a whole, such as envsubst, is given names in capitals.
+            Reader::Kubernetes => {
+                is_name(name)
+                    && name.bytes().any(|byte| byte.is_ascii_uppercase())
+                    && !name.bytes().any(|byte| byte.is_ascii_lowercase())
+            }
+        })
         || text.bytes().all(|byte| byte == b'*')
 }
 
@@ -45,7 +62,7 @@ pub fn is_placeholder(text: &str) -> bool {
 pub fn is_no_secret(value: &str) -> bool {
     let value = value.trim();
     value.is_empty()
-        || is_placeholder(value)
+        || is_placeholder(value, Reader::Kubernetes)
         || is_switch(value)
         || is_path(value)
         || is_address(value)

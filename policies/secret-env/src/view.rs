@@ -78,15 +78,26 @@ impl EnvVarSource {
 }
 
 impl ContainerFields<'_> {
-    /// Whether the value of a variable takes in a Secret's by `$(NAME)`: the last variable of that name before it is a
-    /// `secretKeyRef`, or none is and a Secret of `envFrom` may hold one (`makeEnvironmentVariables` in
+    /// Of each variable, whether its value takes in a Secret's by `$(NAME)`: the last variable of that name before it is a
+    /// `secretKeyRef` or takes one in itself, or none is there and a Secret of `envFrom` may hold one
+    /// (`makeEnvironmentVariables` in
     /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go>).
-    pub fn refers_to_secret(&self, index: usize) -> bool {
-        let (before, rest) = self.env.split_at_checked(index).unwrap_or_default();
-        let Some(variable) = rest.first() else { return false };
-        references(variable.value).any(|name| match before.iter().rev().find(|variable| variable.name == name) {
-            Some(named) => named.value.is_empty() && named.value_from.secret_key_ref.is_some(),
-            None => self.env_from.iter().any(|source| source.secret_ref.is_some() && name.starts_with(source.prefix)),
-        })
+    pub fn referring_to_secrets(&self) -> Vec<bool> {
+        let mut refer = Vec::with_capacity(self.env.len());
+        for (index, variable) in self.env.iter().enumerate() {
+            let last = |name: &str| self.env.iter().take(index).rposition(|variable| variable.name == name);
+            let refers = references(variable.value).any(|name| {
+                match last(name).and_then(|at| self.env.get(at).zip(refer.get(at))) {
+                    Some((named, _)) if named.value.is_empty() => named.value_from.secret_key_ref.is_some(),
+                    Some((_, refers)) => *refers,
+                    None => self
+                        .env_from
+                        .iter()
+                        .any(|source| source.secret_ref.is_some() && name.starts_with(source.prefix)),
+                }
+            });
+            refer.push(refers);
+        }
+        refer
     }
 }
