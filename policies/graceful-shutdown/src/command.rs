@@ -6,7 +6,7 @@ mod script;
 pub const ENDLESS: u64 = u64::MAX / 1000;
 
 /// Shells, none of which a distroless image has.
-const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"];
+const SHELLS: &[&str] = &["sh", "ash", "bash", "rbash", "dash", "ksh", "mksh", "zsh", "csh", "tcsh", "fish"];
 
 /// A sleep that a command makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,42 +30,80 @@ impl Sleep {
 
 /// The shell that runs a command, as it is written; `None` where none does.
 pub fn shell<'c>(command: &[&'c str]) -> Option<&'c str> {
-    let (program, _) = program(command)?;
+    let Run { program, .. } = Run::of(command)?;
     SHELLS.contains(&name(program)).then_some(program)
 }
 
 /// How long a command sleeps: a `sleep`, or a shell's script as far as its commands follow one another.
 pub fn sleep(command: &[&str]) -> Option<Sleep> {
-    let (program, arguments) = program(command)?;
-    if name(program) == "sleep" {
-        return Some(Sleep { millis: millis(arguments)?, only: true });
+    let run = Run::of(command)?;
+    if let Some(millis) = run.sleep() {
+        return Some(Sleep { millis, only: true });
     }
     shell(command)?;
-    let script = script::read(script_of(arguments)?);
+    let script = script::read(script_of(run.arguments)?);
     let (mut slept, mut only) = (None, script.whole);
     for words in &script.commands {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match self::program(&words).filter(|(program, _)| name(program) == "sleep").and_then(|(_, of)| millis(of)) {
+        match Run::of(&words).and_then(|run| run.sleep()) {
             Some(millis) => slept = Some(slept.unwrap_or(0_u64).saturating_add(millis)),
             None => only = false,
         }
     }
-    slept.map(|millis| Sleep { millis, only })
+    slept.map(|millis: u64| Sleep { millis: millis.min(run.limit), only })
 }
 
-/// The program that comes to run, with its arguments: behind assignments and `env`, what a shell's `exec` and `command`
-/// start, or an applet of busybox.
-fn program<'w, 'c>(mut words: &'w [&'c str]) -> Option<(&'c str, &'w [&'c str])> {
-    loop {
-        let (first, rest) = words.split_first()?;
-        match name(first) {
-            "env" | "exec" | "command" | "busybox" => {}
-            // As it stands before a command and after `env`; a path has no `=` in its first part.
-            _ if first.split_once('=').is_some_and(|(variable, _)| !variable.contains('/')) => {}
-            _ => return Some((first, rest)),
+/// The program that comes to run.
+struct Run<'w, 'c> {
+    program: &'c str,
+    arguments: &'w [&'c str],
+    /// The milliseconds that `timeout` leaves it, if it does.
+    limit: u64,
+}
+
+impl<'w, 'c> Run<'w, 'c> {
+    /// What runs behind assignments and `env`, what a shell's `exec` and `command` or a wrapper such as `nohup` or `timeout`
+    /// start, or an applet of busybox.
+    fn of(mut words: &'w [&'c str]) -> Option<Self> {
+        let mut limit = u64::MAX;
+        loop {
+            let (first, rest) = words.split_first()?;
+            words = match name(first) {
+                "exec" | "command" | "busybox" => rest,
+                "env" => after_options(rest, &["-u", "-C"]),
+                "nice" => after_options(rest, &["-n"]),
+                "nohup" | "setsid" | "tini" | "dumb-init" => after_options(rest, &[]),
+                // https://www.gnu.org/software/coreutils/manual/html_node/timeout-invocation.html
+                "timeout" => {
+                    let (time, command) = after_options(rest, &["-k", "-s"]).split_first()?;
+                    // 0 is none.
+                    limit = limit.min(Some(time_in_millis(time)?).filter(|time| *time > 0).unwrap_or(u64::MAX));
+                    command
+                }
+                // As it stands before a command and after `env`; a path has no `=` in its first part.
+                _ if first.split_once('=').is_some_and(|(variable, _)| !variable.contains('/')) => rest,
+                _ => return Some(Self { program: first, arguments: rest, limit }),
+            };
         }
-        words = rest;
     }
+
+    /// The milliseconds that it sleeps, if it is `sleep`.
+    fn sleep(&self) -> Option<u64> {
+        if name(self.program) == "sleep" { Some(millis(self.arguments)?.min(self.limit)) } else { None }
+    }
+}
+
+/// The words behind options, of which some have an argument of their own.
+fn after_options<'w, 'c>(mut words: &'w [&'c str], with_argument: &[&str]) -> &'w [&'c str] {
+    while let [option, rest @ ..] = words
+        && option.starts_with('-')
+    {
+        words = if with_argument.contains(option) { rest.get(1..).unwrap_or_default() } else { rest };
+        if *option == "--" {
+            break;
+        }
+    }
+    words
 }
 
 /// A program's name without its folder.
@@ -171,7 +209,14 @@ mod tests {
             ("sleepy 15", None),
             ("nginx -s quit", None),
             ("env", None),
-            ("timeout 20 sleep 15", None),
+            ("timeout 20 sleep 15", Some(15_000)),
+            ("timeout -k 5 10 sleep 15", Some(10_000)),
+            ("timeout sleep", None),
+            ("timeout 0 sleep 15", Some(15_000)),
+            ("nohup sleep 5", Some(5_000)),
+            ("env -i -u HOME A=b sleep 5", Some(5_000)),
+            ("nice -n 5 sleep 5", Some(5_000)),
+            ("tini -- sleep 5", Some(5_000)),
         ] {
             assert_eq!(millis_of(command), millis, "{command}");
         }
@@ -206,14 +251,26 @@ mod tests {
             ("sleep 1\\\n5", Some((15, true))),
             ("sleep 15 & wait", None),
             ("sleep 5; sleep 15 &", Some((5, false))),
-            ("sleep 5 | cat; sleep 15", Some((5, false))),
+            ("sleep 5 | cat; sleep 15", Some((20, false))),
+            ("curl -sX POST localhost:15000/drain | cat; sleep 60", Some((60, false))),
+            ("nginx -s quit & sleep 60", Some((60, false))),
+            ("{ nginx -s quit; sleep 60; }", Some((60, false))),
+            ("! pgrep x; sleep 60", Some((60, false))),
+            ("while pgrep x; do sleep 1; done; sleep 60", Some((60, false))),
+            ("for i in 1 2; do if true; then sleep 9; else sleep 8; fi; done; sleep 60", Some((60, false))),
+            ("case $A in a) sleep 9;; *) exit 0;; esac; sleep 60", Some((60, false))),
+            ("true || while true; do sleep 9; done; sleep 60", Some((60, false))),
+            ("while true; do sleep 9", None),
+            ("timeout 10 sleep 60; sleep 5", Some((15, true))),
+            ("f() { sleep 9; }; sleep 60", None),
+            ("a=(sleep 9); sleep 60", None),
             ("sleep 5; exit 0; sleep 15", Some((5, false))),
             ("sleep 5; exec app; sleep 15", Some((5, false))),
             ("while pgrep app; do sleep 1; done", None),
             ("sleep 5; if true; then sleep 15; fi", Some((5, false))),
             ("wait() { sleep 15; }", None),
-            ("(sleep 15)", None),
-            ("{ sleep 15; }", None),
+            ("(sleep 15)", Some((15, true))),
+            ("{ sleep 15; }", Some((15, true))),
             ("sleep $WAIT", None),
             ("sleep ${WAIT:-15}", None),
             ("sleep $((5 * 3))", None),
@@ -245,6 +302,10 @@ mod tests {
             (&["bash", "-o", "pipefail", "-c", "sleep 5"], Some((Some("bash"), Some(5)))),
             (&["bash", "--norc", "-c", "sleep 5"], Some((Some("bash"), Some(5)))),
             (&["env", "A=b", "bash", "-c", "sleep 5"], Some((Some("bash"), Some(5)))),
+            (&["/usr/bin/env", "-i", "sh", "-c", "sleep 60"], Some((Some("sh"), Some(60)))),
+            (&["timeout", "90", "sh", "-c", "sleep 60"], Some((Some("sh"), Some(60)))),
+            (&["timeout", "9", "sh", "-c", "sleep 60"], Some((Some("sh"), Some(9)))),
+            (&["nohup", "tcsh", "-c", "sleep 60"], Some((Some("tcsh"), Some(60)))),
             (&["busybox", "sh", "-c", "sleep 5"], Some((Some("sh"), Some(5)))),
             (&["sh", "-c", "sleep 5", "sleep 9"], Some((Some("sh"), Some(5)))),
             (&["sh", "/stop.sh", "-c", "sleep 5"], Some((Some("sh"), None))),

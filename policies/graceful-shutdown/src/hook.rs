@@ -91,12 +91,14 @@ impl<'r> Hook<'r> {
         self.exec.as_ref().map(|exec| &*exec.command).filter(|command| !command.is_empty())
     }
 
-    /// How long it sleeps, in seconds begun; `None` where the manifest does not tell.
-    pub fn seconds(&self) -> Option<u64> {
-        match (self.command(), &self.sleep) {
-            (Some(command), _) => command::sleep(command).map(Sleep::seconds),
-            (None, Some(sleep)) => Some(sleep.seconds.try_into().unwrap_or(0)),
-            (None, None) => None,
+    /// How long it takes, in seconds begun: as long as it sleeps, or `otherwise` where the manifest does not tell. What does
+    /// more than sleep takes no less than what does not tell at all.
+    pub fn seconds(&self, otherwise: u64) -> u64 {
+        match (self.command().map(command::sleep), &self.sleep) {
+            (Some(Some(sleep)), _) if sleep.only => sleep.seconds(),
+            (Some(sleep), _) => sleep.map_or(0, Sleep::seconds).max(otherwise),
+            (None, Some(sleep)) => sleep.seconds.try_into().unwrap_or(0),
+            (None, None) => otherwise,
         }
     }
 

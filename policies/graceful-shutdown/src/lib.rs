@@ -60,8 +60,8 @@ rules! {
     ///
     /// A hook takes as long as it sleeps: by the native `sleep`, by the program `sleep`, or by what a shell's script
     /// sleeps on its way if its commands succeed. How long a request, another program, a loop or a condition takes the
-    /// manifest does not tell: `sleepSeconds` is assumed where it is set, or else no time. All hooks of a pod start
-    /// together, also those of sidecar containers, so the longest counts.
+    /// manifest does not tell: `sleepSeconds` is assumed where it is set, or else no time. A script that does both takes
+    /// the longer of the two. All hooks of a pod start together, also those of sidecar containers, so the longest counts.
     ///
     /// The grace period that a liveness or startup probe has for itself is not judged: it is for containers that hang.
     ///
@@ -181,7 +181,7 @@ impl GracefulShutdown {
 
     /// The seconds that a hook takes.
     fn seconds(&self, hook: &Hook<'_>) -> u64 {
-        hook.seconds().unwrap_or(self.sleep_seconds())
+        hook.seconds(self.sleep_seconds())
     }
 
     /// The grace period that a hook of so many seconds needs. With none at all even a short one would not run.

@@ -9,11 +9,18 @@ pub struct Script {
     pub whole: bool,
 }
 
-/// Words that begin what is no plain command, or end the script. What follows them may run or not, or many times.
-const STOPS: &[&str] = &["if", "while", "until", "for", "case", "select", "function", "{", "!", "[[", "exit", "return"];
+/// Words that end the script, or of which nothing is known.
+const STOPS: &[&str] = &["function", "exit", "return"];
 
-/// Reads a script up to the first thing that is no plain command: a loop, a condition, a pipe, a job in the background.
-/// What stands after `||`, or after a test and `&&`, is left out
+/// Words that begin what runs or not, or many times, and those that end it.
+const OPENERS: &[&str] = &["if", "while", "until", "for", "case", "select"];
+const CLOSERS: &[&str] = &["fi", "done", "esac"];
+
+/// Words before a command that change nothing about how long it takes.
+const MARKS: &[&str] = &["{", "}", "!"];
+
+/// Reads a script up to its end, to a function, or to what it cannot make out. What stands in a loop or a condition, after
+/// `||`, or after a test and `&&`, is left out, and so is a job in the background
 /// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html>).
 pub fn read(script: &str) -> Script {
     let mut reader = Reader { script: Script { whole: true, ..Script::default() }, ..Reader::default() };
@@ -33,6 +40,8 @@ struct Reader {
     is_optional: bool,
     /// Whether a program took the shell's place.
     has_ended: bool,
+    /// How many loops and conditions are open.
+    depth: usize,
 }
 
 impl Reader {
@@ -55,14 +64,21 @@ impl Reader {
                     self.is_optional = self.script.commands.last().is_some_and(|words| is_test(words));
                 }
                 '&' if follows('>') => self.redirect(),
-                '&' | '(' | ')' => return None,
+                '&' => {
+                    self.is_optional = true;
+                    self.end_command()?;
+                }
+                // Behind a word it is a function's, or a list of values.
+                '(' if self.word.is_none() && self.words.is_empty() => {}
+                '(' => return None,
+                ')' => self.end_command()?,
                 '|' if follows('|') => {
                     self.end_command()?;
                     self.is_optional = true;
                 }
                 '|' => {
                     self.end_command()?;
-                    return None;
+                    self.script.whole = false;
                 }
                 '<' if follows('<') => return None,
                 '>' | '<' => {
@@ -134,18 +150,27 @@ impl Reader {
         }
     }
 
+    /// Whether a word only introduces a command.
+    fn is_mark(&self, word: &str) -> bool {
+        MARKS.contains(&word) || (self.depth > 0 && matches!(word, "do" | "then" | "else" | "elif"))
+    }
+
     /// `None` where nothing is known of what follows.
     fn end_command(&mut self) -> Option<()> {
         self.end_word();
         self.redirects = false;
         let is_optional = std::mem::take(&mut self.is_optional);
-        let words = std::mem::take(&mut self.words);
-        let Some(first) = words.first() else { return Some(()) };
-        if is_optional {
+        let mut words = std::mem::take(&mut self.words);
+        let plain = words.iter().position(|word| !self.is_mark(word)).unwrap_or(words.len());
+        words.drain(..plain);
+        let Some(first) = words.first().map(String::as_str) else { return Some(()) };
+        let (opens, closes) = (OPENERS.contains(&first), CLOSERS.contains(&first));
+        if is_optional || opens || closes || self.depth > 0 {
             self.script.whole = false;
+            self.depth = (self.depth + usize::from(opens)).saturating_sub(closes.into());
             return Some(());
         }
-        if STOPS.contains(&first.as_str()) {
+        if STOPS.contains(&first) || first == "[[" {
             return None;
         }
         if self.has_ended {
