@@ -367,11 +367,13 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     fn deserialize_enum<V: Visitor<'n>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         match &self.node.data {
             Data::String(text) => visitor.visit_enum(Variant(text)),
+            // What kubectl, as every reader of YAML 1.1, makes of `off` without quotes.
+            Data::Bool(false) if variants.contains(&"off") => visitor.visit_enum(Variant("off")),
             _ => Err(self.mismatch("a string")),
         }
     }

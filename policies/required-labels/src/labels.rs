@@ -63,7 +63,9 @@ impl<'a> Labels<'a> {
         let mut selector = Map::new();
         let mut inherits = false;
         if field == "labels" {
-            if request.is("", "Service") {
+            // Of one that is an alias the API server ignores it.
+            let kind = request.object.descend(&["spec", "type"]).and_then(|kind| kind.as_str());
+            if request.is("", "Service") && kind != Some("ExternalName") {
                 selector = view::map(request.object, &["spec", "selector"])?;
             }
             // `SetDefaults_Job` in `pkg/apis/batch/v1/defaults.go`, `SetDefaults_ReplicationController` and
@@ -121,7 +123,7 @@ impl<'a> Labels<'a> {
     pub fn faults(&self, requirements: &[&'a Requirement]) -> Vec<Fault<'a>> {
         let mut faults: Vec<Fault<'a>> = Vec::new();
         for requirement in requirements {
-            for place in self.places(requirement.on) {
+            for place in self.places(requirement.place) {
                 for key in &requirement.keys {
                     let Some(message) = self.fault(requirement, *place, key) else { continue };
                     let level = requirement.level.unwrap_or(Level::Deny);

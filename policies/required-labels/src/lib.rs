@@ -57,7 +57,7 @@ rules! {
     /// labels:
     /// - {keys: [app], kinds: [Deployment, StatefulSet, Service], matchSelector: true}
     /// - {keys: [environment], kinds: [Namespace], values: [production, staging]}
-    /// - {keys: [version], kinds: [apps/*], on: both, pattern: 'v\d+(\.\d+){2}', level: warn}
+    /// - {keys: [version], kinds: [apps/*], place: both, pattern: 'v\d+(\.\d+){2}', level: warn}
     /// ```
     ///
     /// ## Reference
@@ -83,14 +83,15 @@ rules! {
     /// Finds annotations `prometheus.io/…`, of a pod, a pod template or a Service, that do not say what they seem to:
     ///
     /// - `scrape` is neither `"true"` nor a no, such as `True` or `yes`;
-    /// - `port` is no number from 1 to 65535, or none of the TCP ports that the containers declare. Of a Service this is a
-    ///   warning: the usual configuration puts the number in the place of the endpoint's, so it may be a port of the
-    ///   pods that the Service does not serve;
+    /// - `port` is no number from 1 to 65535, or none of the TCP ports that the containers declare. Of a Service it is one
+    ///   to which no port of the Service leads, and a warning: the usual configuration puts the number in the place of the
+    ///   endpoint's, so it may be a port of the pods that the Service does not serve;
     /// - a pod is to be scraped, but neither `port` nor a TCP port of a container says where;
-    /// - `path` does not start with a slash, or `scheme` is neither `http` nor `https`.
+    /// - `path` does not start with a slash or has parameters, or `scheme` is neither `http` nor `https`.
     ///
     /// ## Why
-    /// Nothing refuses such annotations. The metrics are just missing, and so are the alerts made of them.
+    /// Nothing refuses such annotations. Mostly the metrics are just missing then, and so are the alerts made of them; what
+    /// works all the same, such as a path whose slash Prometheus adds, need not work with the next reader.
     ///
     /// Prometheus itself knows none of these annotations: they mean what its relabelling makes of them, and this rule takes
     /// them as the usual configuration does. There `scrape` must be just `true`; a port or scheme that is malformed

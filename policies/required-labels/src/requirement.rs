@@ -19,7 +19,7 @@ pub struct Requirement {
     /// added to the `rules` that it is installed with.
     pub kinds: Vec<Glob>,
     /// Where they must be. Default: `object`.
-    pub on: On,
+    pub place: On,
     /// Whether they may be absent, so that only a value that is there is judged. Default: false.
     pub optional: bool,
     /// The values that are allowed. None: any but the empty one.
@@ -57,6 +57,11 @@ impl Requirement {
     /// Finds what no object could meet, what asks for nothing, and what contradicts itself.
     pub fn validate(&self, of_labels: bool) -> Result<(), ReadError> {
         let error = |path, reason: &str| Err(ReadError { path, reason: reason.to_owned() });
+        // Of annotations "case doesn't matter" (`ValidateAnnotations` in
+        // https://github.com/kubernetes/apimachinery/blob/master/pkg/api/validation/objectmeta.go).
+        let fault_of = |key: &str| {
+            if of_labels { syntax::key_fault(key) } else { syntax::key_fault(&key.to_ascii_lowercase()) }
+        };
         if self.keys.is_empty() {
             return error(Path::of(&["keys"]), "expected at least one key");
         }
@@ -64,12 +69,12 @@ impl Requirement {
             return error(Path::of(&["kinds"]), "expected at least one kind, such as Deployment, or * for all");
         }
         for (index, key) in self.keys.iter().enumerate() {
-            if let Some(fault) = syntax::key_fault(key) {
+            if let Some(fault) = fault_of(key) {
                 return error(Path::of(&["keys"]).index(index), fault);
             }
         }
         if let Some(other) = &self.equals {
-            if let Some(fault) = syntax::key_fault(other) {
+            if let Some(fault) = fault_of(other) {
                 return error(Path::of(&["equals"]), fault);
             }
             if self.keys.contains(other) {
@@ -87,10 +92,10 @@ impl Requirement {
         if self.match_selector && !of_labels {
             return error(Path::of(&["matchSelector"]), "selectors know labels alone");
         }
-        if self.match_selector && self.on == On::Template {
+        if self.match_selector && self.place == On::Template {
             return error(
                 Path::of(&["matchSelector"]),
-                "it compares the object with its pod template, expected on: object",
+                "it compares the object with its pod template, expected place: object",
             );
         }
         if self.optional && self.takes_any() && self.equals.is_none() && !self.match_selector {

@@ -87,6 +87,9 @@ impl<'a> Annotations<'a, '_> {
         if let Some(value) = self.get(PATH).filter(|value| !value.starts_with('/')) {
             let mended = (!value.contains("://")).then(|| format!("/{value}"));
             self.refuse(PATH, value, "a path that starts with \"/\"", mended);
+        } else if let Some(value) = self.get(PATH).filter(|value| value.contains(['?', '#'])) {
+            // Prometheus asks for `%3F` then.
+            self.refuse(PATH, value, "a path alone, with its parameters as prometheus.io/param_NAME", None);
         }
         if let Some(value) = self.get(SCHEME).filter(|value| !matches!(*value, "http" | "https")) {
             self.refuse(SCHEME, value, "\"http\" or \"https\"", None);
@@ -131,17 +134,16 @@ impl<'a> Annotations<'a, '_> {
         let ports: Vec<Served<'_>> = ports.view().map_err(|error| error.below(&Path::of(PORTS)))?;
         let mut numbers = Vec::new();
         for port in ports.iter().filter(|port| is_tcp(port.protocol)) {
-            numbers.push(port.port);
             match port.target_port {
                 // Absent, 0 or empty, it is the Service's own.
-                Port::Number(0) | Port::Name("") => {}
+                Port::Number(0) | Port::Name("") => numbers.push(port.port),
                 Port::Number(target) => numbers.push(target),
                 // What it stands for is known to the pods alone.
                 Port::Name(_) => return Ok(()),
             }
         }
         if !numbers.is_empty() && !numbers.contains(&number) {
-            let expected = format!("a TCP port of the Service or its target: {}", listed(&numbers));
+            let expected = format!("a TCP port that the Service leads to: {}", listed(&numbers));
             self.add(Level::Warn, PORT, self.message(PORT, value, &expected), None);
         }
         Ok(())
