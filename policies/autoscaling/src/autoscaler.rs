@@ -5,9 +5,10 @@ use gatehouse_policy::node::Data;
 use gatehouse_policy::{Metadata, Node, Path, ReadError, Request};
 use serde::Deserialize;
 
-use crate::rate::{Amount, Policy};
+use crate::rate::{Amount, Policy, Range};
 
-/// The annotations that hold what version v1 has no fields for. The API server reads them from whoever writes them.
+/// The annotations that hold what version v1 has no fields for. The API server reads them from whoever writes them, and
+/// passes over what it cannot read (`pkg/apis/autoscaling/v1/conversion.go` of kubernetes/kubernetes).
 const METRICS_ANNOTATION: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const BEHAVIOR_ANNOTATION: &str = "autoscaling.alpha.kubernetes.io/behavior";
 
@@ -20,6 +21,9 @@ const DEFAULT_DOWN: [Policy; 1] = [Policy { amount: Amount::Percent(100), period
 /// The policies of `scaleUp` where none are given.
 const DEFAULT_UP: [Policy; 2] =
     [Policy { amount: Amount::Pods(4), period: 15 }, Policy { amount: Amount::Percent(100), period: 15 }];
+
+/// How it adds pods where it has no behaviour at all.
+const WITHOUT_BEHAVIOR: [Policy; 1] = [Policy { amount: Amount::Double, period: 15 }];
 
 /// An autoscaler.
 pub struct Autoscaler<'r> {
@@ -163,27 +167,22 @@ struct ScalingPolicy<'r> {
     period_seconds: i32,
 }
 
-/// An error within the JSON that an annotation holds.
-fn in_annotation(name: &'static str, error: &ReadError) -> ReadError {
-    ReadError { path: Path::of_annotation(name), reason: error.to_string() }
-}
-
 impl Autoscaler<'_> {
     /// Reads an autoscaler, and hands it on.
     ///
     /// # Errors
-    /// Where a field, or what an annotation holds, is not what the API server can read.
+    /// Where a field is not what the API server can read.
     pub fn read(request: &Request<'_>, judge: impl FnOnce(&Autoscaler<'_>)) -> Result<(), ReadError> {
         let view: View<'_> = request.object.view()?;
         let is_v1 = view.api_version == "autoscaling/v1";
         let annotation = |name: &'static str| match view.metadata.annotation(name).filter(|_| is_v1) {
-            Some(text) => Node::from_json(text.as_bytes()).map_err(|error| in_annotation(name, &error)),
-            None => Ok(Data::Null.into()),
+            Some(text) => Node::from_json(text.as_bytes()).unwrap_or(Data::Null.into()),
+            None => Data::Null.into(),
         };
-        let (metrics, behavior) = (annotation(METRICS_ANNOTATION)?, annotation(BEHAVIOR_ANNOTATION)?);
+        let (metrics, behavior) = (annotation(METRICS_ANNOTATION), annotation(BEHAVIOR_ANNOTATION));
         let mut targets = Vec::new();
         if is_v1 {
-            let metrics: Vec<Metric<'_>> = metrics.view().map_err(|error| in_annotation(METRICS_ANNOTATION, &error))?;
+            let metrics: Vec<Metric<'_>> = metrics.view().unwrap_or_default();
             let own = view.spec.target_cpu.map(i64::from).or(metrics.is_empty().then_some(DEFAULT_CPU));
             let path = Path::of(&["spec", "targetCPUUtilizationPercentage"]);
             targets.extend(own.map(|cpu| Target { resource: "cpu", container: "", utilization: Some(cpu), path }));
@@ -203,13 +202,21 @@ impl Autoscaler<'_> {
             max_replicas: view.spec.max_replicas.map(i64::from),
             targets,
             behavior: if is_v1 {
-                behavior.view().map_err(|error| in_annotation(BEHAVIOR_ANNOTATION, &error))?
+                // One that says nothing is none.
+                let says = |field| behavior.get(field).is_some();
+                let is_any = ["scaleUp", "ScaleUp", "scaleDown", "ScaleDown"].into_iter().any(says);
+                behavior.view().ok().filter(|_| is_any)
             } else {
                 view.spec.behavior
             },
             is_v1,
         });
         Ok(())
+    }
+
+    /// The pods that it may choose between.
+    pub fn range(&self) -> Range {
+        Range { min: self.min_replicas, max: self.max_replicas.unwrap_or(i32::MAX.into()) }
     }
 
     /// How it changes the number of pods.
@@ -219,6 +226,7 @@ impl Autoscaler<'_> {
             Direction::Down => &behavior.scale_down,
         });
         let (window, defaults): (i64, &[Policy]) = match direction {
+            Direction::Up if self.behavior.is_none() => (0, &WITHOUT_BEHAVIOR),
             Direction::Up => (0, &DEFAULT_UP),
             Direction::Down => (DEFAULT_DOWN_WINDOW, &DEFAULT_DOWN),
         };

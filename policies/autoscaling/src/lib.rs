@@ -71,10 +71,10 @@ rules! {
     /// Load that drops for a minute comes back. What was taken away too fast is missing then, and every pod that goes
     /// takes its caches and connections with it.
     ///
-    /// A policy is compared by the most that it lets go within the bound's period, whenever that begins: 5 % in 15 seconds
-    /// is 20 % a minute; and 20 % in two minutes may be 20 % within one of them. A number of pods is within the bound
-    /// where the bound's percentage of the fewest pods that they can be taken of, rounded up as the controller does, is as
-    /// many.
+    /// A policy is compared by the most that it lets go within the bound's period, whenever that begins, from any number of
+    /// pods between `minReplicas` and `maxReplicas`: 10 % in 15 seconds is more than a third a minute, and 20 % in two minutes may
+    /// be 20 % within one of them. The controller rounds every step up to a whole pod: of ten pods, 2 % in 15 seconds is 4 a
+    /// minute. The bound's percentage is rounded up too, so that one pod is within any bound.
     /// With `selectPolicy: Min` the least of the policies counts, with `Disabled` there is nothing to find, and
     /// else each policy must be within the bound by itself.
     ///
@@ -89,7 +89,8 @@ rules! {
 
     /// Finds an autoscaler that adds pods sooner, or faster, than `scaleUp` allows: by its stabilization window, 0 where
     /// absent, and by its policies, where absent the greater of 4 pods and 100 % in 15 seconds. They are compared as for
-    /// `scale-down`.
+    /// `scale-down`. Without any `behavior` it is twice the pods, or 4 in all, each time that the controller looks, every 15
+    /// seconds.
     ///
     /// ## Why
     /// A spike of seconds is over before its pods are ready. All of them at once find the database, and each other, cold.
@@ -98,7 +99,9 @@ rules! {
     /// `scaleUp`
     ///
     /// ## Reference
-    /// <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#default-behavior>
+    /// <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#default-behavior>,
+    /// `calculateScaleUpLimit`, for autoscalers without `behavior`, in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/podautoscaler/horizontal.go>
     SCALE_UP = "scale-up": deny;
 }
 
@@ -217,7 +220,7 @@ fn judge_pace(rule: &Rule, pace: &Pace, direction: Direction, autoscaler: &Autos
         report.add(rule, autoscaler.behavior(&[name, "stabilizationWindowSeconds"]), message);
     }
     let Some(bound) = &pace.max_rate else { return };
-    let exceeds = |policy: &&rate::Policy| policy.exceeds(bound, direction, autoscaler.min_replicas);
+    let exceeds = |policy: &&rate::Policy| policy.exceeds(bound, direction, autoscaler.range());
     if scaling.select == Select::Min {
         if scaling.policies.iter().all(|policy| exceeds(&policy)) {
             let message = format!("autoscaler: the least of the {name} policies is above the bound, expected {bound}");
