@@ -68,17 +68,19 @@ const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
 /// The annotations that make cert-manager issue certificates for an Ingress
 /// (<https://cert-manager.io/docs/usage/ingress/#supported-annotations>).
-const ISSUER_ANNOTATIONS: &[&str] = &["cert-manager.io/cluster-issuer", "cert-manager.io/issuer"];
+const ISSUER_ANNOTATIONS: &[&str; 2] = &["cert-manager.io/cluster-issuer", "cert-manager.io/issuer"];
 
 pub fn judge(request: &Request<'_>, settings: &TlsIngress, report: &mut Report<'_>) -> Result<(), ReadError> {
     let ingress: Ingress<'_> = request.object.view()?;
-    if ingress.spec.tls.is_empty() {
-        report.add(&TLS, Path::of(&["spec", "tls"]), "the Ingress has no TLS, expected spec.tls with its hosts");
+    if !nginx::is_canary(&ingress, settings) {
+        if ingress.spec.tls.is_empty() {
+            report.add(&TLS, Path::of(&["spec", "tls"]), "the Ingress has no TLS, expected spec.tls with its hosts");
+        }
+        judge_issuer(&ingress, settings, report);
     }
     judge_tls(&ingress, report);
     judge_rules(&ingress, report);
     judge_class(&ingress, report);
-    judge_issuer(&ingress, settings, report);
     nginx::judge(&ingress, settings, report);
     judge_annotations(&ingress, settings, report);
     Ok(())
@@ -100,6 +102,16 @@ impl<'r> Ingress<'r> {
                 .into_iter()
                 .flatten()
                 .any(|class| glob::any(&settings.nginx_classes, class))
+    }
+
+    /// The class that it names, where it names one alone.
+    pub fn class(&self) -> Option<&'r str> {
+        let annotation = self.metadata.annotation(CLASS_ANNOTATION).unwrap_or_default();
+        match (self.spec.ingress_class_name, annotation) {
+            ("", "") => None,
+            ("", class) | (class, "") => Some(class),
+            (class, other) => Some(class).filter(|class| *class == other),
+        }
     }
 
     /// Whether it takes the requests for all hosts: then each is served.
@@ -233,24 +245,28 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
     }
     let names: Vec<&str> = settings.issuers.iter().map(Glob::as_str).collect();
     let expected = names.join(" or ");
-    let mut found = false;
+    let (mut found, mut faulty) = (0, false);
     for annotation in ISSUER_ANNOTATIONS {
         let Some(issuer) = ingress.metadata.annotation(annotation) else { continue };
-        found = true;
+        found += 1;
         if !glob::any(&settings.issuers, issuer) {
+            faulty = true;
             report.add(
                 &ISSUER,
-                Path::of_annotation(annotation.to_owned()),
+                Path::of_annotation(*annotation),
                 format!("{annotation} is {issuer:?}, expected {expected}"),
             );
         }
     }
-    if let (false, [first, second]) = (found, ISSUER_ANNOTATIONS) {
-        report.add(
-            &ISSUER,
-            Path::of_annotation(first.to_owned()),
-            format!("neither {first} nor {second} is set, expected {expected}"),
-        );
+    let [first, second] = ISSUER_ANNOTATIONS;
+    if found == 0 {
+        let message = format!("neither {first} nor {second} is set, expected {expected}");
+        report.add(&ISSUER, Path::of_annotation(*first), message);
+    } else if found > 1 && !faulty {
+        // `issuerForIngressLike` in
+        // https://github.com/cert-manager/cert-manager/blob/master/pkg/controller/certificate-shim/sync.go
+        let message = format!("{first} and {second} are both set, for which cert-manager issues nothing, expected one");
+        report.add(&ISSUER, Path::of_annotation(*second), message);
     }
 }
 

@@ -20,6 +20,11 @@ rules! {
     /// ## Why
     /// Without TLS whoever sits on the way reads and changes what passes.
     ///
+    /// A canary of ingress-nginx, by its class and the annotation `canary`, shares the server of the Ingress that it stands
+    /// beside, and with it the TLS. `ssl-passthrough` counts for nothing: whether the controller allows it cannot be seen.
+    /// For the HTTP-01 challenge cert-manager makes an Ingress without TLS for a while: let it pass by
+    /// `exempt: {names: ["cm-acme-http-solver-*"]}`, or use DNS-01.
+    ///
     /// An HTTP listener may be there only to redirect to HTTPS. Whether it does is said by the HTTPRoutes that attach to
     /// it later, not by the Gateway: name such listeners in `plainListeners`, and with them those of TCP and UDP whose
     /// traffic is encrypted by other means. A TLS listener is content with the mode `Passthrough`, or with `tls.options`
@@ -110,7 +115,7 @@ rules! {
     HTTPS_REDIRECT = "https-redirect": deny;
 
     /// Finds, once `issuers` is set, an Ingress where neither `cert-manager.io/cluster-issuer` nor `cert-manager.io/issuer`
-    /// is there, or one of them names an issuer that is not one of `issuers`.
+    /// is there, or both are, or one of them names an issuer that is not one of `issuers`.
     ///
     /// ## Why
     /// Certificates that someone made by hand expire unseen, and those of a test issuer are trusted by nobody.
@@ -183,8 +188,8 @@ rules! {
     /// a literal text.
     ///
     /// ## Fix
-    /// Sets `ImplementationSpecific`, which to ingress-nginx is the same as `Prefix`. Not safe for `Exact`: more paths
-    /// match then.
+    /// Sets `ImplementationSpecific`. Safe for a `Prefix` that ends in `/`, or that `use-regex` or `rewrite-target` make a
+    /// pattern, where to ingress-nginx both are the same. Otherwise more paths match then: `/~user` takes in `/~username`.
     ///
     /// ## Options
     /// `nginxClasses`

@@ -1,7 +1,7 @@
 //! What ingress-nginx makes of an Ingress
 //! (<https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/>).
 
-use gatehouse_policy::{Edit, Path, Report};
+use gatehouse_policy::{Edit, Path, Report, glob};
 
 use crate::annotations::{self, PREFIX};
 use crate::ingress::{HttpPath, Ingress};
@@ -37,6 +37,12 @@ fn boolean(ingress: &Ingress<'_>, name: &str) -> Option<bool> {
 
 fn is_true(ingress: &Ingress<'_>, name: &str) -> bool {
     boolean(ingress, name) == Some(true)
+}
+
+/// Whether ingress-nginx, and surely it, takes the Ingress for one that shares the server of another: all that is said of
+/// TLS is then that one's (`createServers` in `internal/ingress/controller/controller.go`).
+pub fn is_canary(ingress: &Ingress<'_>, settings: &TlsIngress) -> bool {
+    is_true(ingress, "canary") && ingress.class().is_some_and(|class| glob::any(&settings.nginx_classes, class))
 }
 
 /// The further hosts that the Ingress serves; one that starts with `~` is a regular expression.
@@ -115,9 +121,21 @@ fn judge_paths(ingress: &Ingress<'_>, report: &mut Report<'_>) {
             );
             let added = report.add(&PATH_TYPE, at.clone(), message);
             let edit = [Edit::set(at, "ImplementationSpecific")];
-            if *path_type == "Exact" { added.unsafe_fix(edit) } else { added.safe_fix(edit) }
+            if *path_type == "Prefix" && is_same_as_prefix(ingress, path) {
+                added.safe_fix(edit);
+            } else {
+                added.unsafe_fix(edit);
+            }
         }
     }
+}
+
+/// Whether a path of type `ImplementationSpecific` serves what it serves as `Prefix`: one of that type is given a `/` at its
+/// end, unless it has one, or the Ingress rewrites it or has regular expressions (`updateServerLocations` in
+/// `internal/ingress/controller/location.go`).
+fn is_same_as_prefix(ingress: &Ingress<'_>, path: &str) -> bool {
+    let target = value(ingress, "rewrite-target").unwrap_or_default();
+    path.ends_with('/') || is_true(ingress, "use-regex") || (!target.is_empty() && target != path)
 }
 
 /// Whether a path passes the controller's strict validation, which lets an absent one be (`ValidatePathType` in

@@ -58,7 +58,7 @@ impl Reader {
             };
             match next {
                 ' ' | '\t' | '\r' => self.end_word(),
-                '\n' | ';' => self.end_command()?,
+                '\n' | ';' | ')' => self.end_command()?,
                 '&' if follows('&') => {
                     self.end_command()?;
                     self.is_optional = self.script.commands.last().is_some_and(|words| is_test(words));
@@ -71,7 +71,6 @@ impl Reader {
                 // Behind a word it is a function's, or a list of values.
                 '(' if self.word.is_none() && self.words.is_empty() => {}
                 '(' => return None,
-                ')' => self.end_command()?,
                 '|' if follows('|') => {
                     self.end_command()?;
                     self.is_optional = true;
