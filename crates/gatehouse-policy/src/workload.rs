@@ -65,6 +65,7 @@ pub struct Container<'r, C> {
     pub image: &'r str,
     /// What sort of container it is.
     pub role: Role,
+    restart_policy: &'r str,
     path: Path,
 }
 
@@ -206,7 +207,8 @@ fn read_containers<'r, C: Deserialize<'r>>(
         }
         let view = item.view().map_err(located)?;
         let role = if role == Role::Init && head.restart_policy == "Always" { Role::Sidecar } else { role };
-        containers.push(Container { view, name: head.name, image: head.image, role, path });
+        let ContainerHead { name, image, restart_policy } = head;
+        containers.push(Container { view, name, image, role, restart_policy, path });
     }
     Ok(())
 }
@@ -247,11 +249,14 @@ impl<'r, S, C> Pod<'r, S, C> {
         self.subresource
     }
 
-    /// Whether its containers are started again whenever they end. The default of `restartPolicy` is Always; Jobs do
-    /// not allow it (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
+    /// Whether a container is started again whenever it ends. The default of `restartPolicy` is Always; Jobs do not allow it
+    /// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>). A regular container may have
+    /// one of its own
+    /// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules>).
     #[must_use]
-    pub fn restarts_always(&self) -> bool {
-        !matches!(self.kind, "Job" | "CronJob") && matches!(self.head.restart_policy, "" | "Always")
+    pub fn restarts(&self, container: &Container<'_, C>) -> bool {
+        let own = Some(container.restart_policy).filter(|own| container.role == Role::Regular && !own.is_empty());
+        !matches!(self.kind, "Job" | "CronJob") && matches!(own.unwrap_or(self.head.restart_policy), "" | "Always")
     }
 
     /// Whether it says that it runs on Windows nodes, where users and groups are no numbers.

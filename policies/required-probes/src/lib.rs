@@ -10,8 +10,8 @@ use crate::probe::{ContainerFields, PodFields, Probe, Timing, Timings};
 
 rules! {
     /// Finds a container without a `livenessProbe`, or with one that checks nothing. Only containers that run as long
-    /// as their pod are judged, regular and sidecar ones, in pods that restart them always: not those of Jobs and
-    /// CronJobs.
+    /// as their pod are judged, regular and sidecar ones, and that are always restarted: not those of Jobs and CronJobs,
+    /// nor where the `restartPolicy` of the pod, or a container's own, says otherwise.
     ///
     /// ## Why
     /// The kubelet restarts a container that ends. One that hangs runs on, and nobody notices but its users.
@@ -170,14 +170,11 @@ fn review(
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
     let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
-    // Elsewhere a probe could only fail what is to end by itself.
-    if !pod.restarts_always() {
-        return Ok(());
-    }
     // A negative one is the pod's fault, not the probe's.
     let grace_period = pod.termination_grace_period_seconds.unwrap_or(GRACE_PERIOD).max(0);
     let settings = context.settings;
-    for container in pod.long_running() {
+    // Elsewhere a probe could only fail what is to end by itself.
+    for container in pod.long_running().filter(|container| pod.restarts(container)) {
         for (rule, field, probe, bounds) in [
             (&LIVENESS, "livenessProbe", &container.liveness_probe, &settings.liveness),
             (&READINESS, "readinessProbe", &container.readiness_probe, &settings.readiness),

@@ -43,10 +43,11 @@ impl<'d> Demand<'d> {
     }
 
     /// Judges a field that a container takes from its pod unless it has its own: each container that has its own, and
-    /// then the pod for all that have not. Where the pod must not be changed, each container is judged by itself.
+    /// then the pod for all that have not. Where the pod must not be changed, or concerns others too, each container is
+    /// judged by itself.
     pub fn judge_containers(&self, pod: &Pod<'_>, containers: &[&Container<'_>], report: &mut Report<'_>) {
         let inherited = (self.value)(&pod.security_context);
-        let may_inherit = may_change_pod(pod);
+        let may_inherit = may_change_pod(pod) && containers.len() == pod.containers().count();
         let mut heirs = Vec::new();
         for container in containers {
             let own = (self.value)(&container.security_context);

@@ -5,7 +5,7 @@ mod ids;
 mod view;
 
 use gatehouse_policy::node::Data;
-use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Node, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ rules! {
     /// where an exempt container would inherit the change.
     ///
     /// A container of a Windows pod (`spec.os.name: windows`) needs a `windowsOptions.runAsUserName`, its own or its
-    /// pod's, or else `runAsNonRoot: true` too.
+    /// pod's, or else `runAsNonRoot: true` too; one with `hostProcess: true` needs the name.
     ///
     /// ## Why
     /// Root in a container is root for the kernel: one flaw in it, or one mount too many, and it is root on the node.
@@ -47,8 +47,8 @@ rules! {
     /// ```
     ///
     /// ## Fix
-    /// Sets `runAsNonRoot: true`, for Windows `runAsUserName: ContainerUser`. Not safe: an image made for root no longer
-    /// starts.
+    /// Sets `runAsNonRoot: true`, for Windows `runAsUserName: ContainerUser`, which a host process cannot have. Not safe: an
+    /// image made for root no longer starts.
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/tasks/configure-pod-container/security-context/>, `verifyRunAsNonRoot` in
@@ -225,12 +225,26 @@ fn judge_windows(pod: &Pod<'_>, containers: &[&Container<'_>], report: &mut Repo
         expected: "a user such as ContainerUser".to_owned(),
         mend: "ContainerUser".into(),
     };
+    // The accounts of a container are not those of its host.
+    let on_host = |rule, allows| Demand {
+        expected: r"an account of the host such as NT AUTHORITY\Local service".to_owned(),
+        mend: Data::Null.into(),
+        ..demand(rule, allows)
+    };
+    let context = &pod.security_context;
+    let is_host_process = |of: &&Container<'_>| {
+        of.security_context.windows_options.host_process.or(context.windows_options.host_process) == Some(true)
+    };
     let is_non_root =
-        |of: &Container<'_>| of.security_context.run_as_non_root.or(pod.security_context.run_as_non_root) == Some(true);
-    let unsure: Vec<_> = containers.iter().copied().filter(|of| !is_non_root(of)).collect();
-    demand(&NON_ROOT, Box::new(|name| !name.is_null())).judge_containers(pod, &unsure, report);
-    demand(&USER, Box::new(|name| !name.as_str().is_some_and(is_administrator)))
-        .judge_containers(pod, containers, report);
+        |of: &Container<'_>| of.security_context.run_as_non_root.or(context.run_as_non_root) == Some(true);
+    let (host_processes, others): (Vec<_>, Vec<_>) = containers.iter().copied().partition(is_host_process);
+    let unsure: Vec<_> = others.iter().copied().filter(|of| !is_non_root(of)).collect();
+    let has_name = |name: &Node<'_>| !name.is_null();
+    let is_no_administrator = |name: &Node<'_>| !name.as_str().is_some_and(is_administrator);
+    demand(&NON_ROOT, Box::new(has_name)).judge_containers(pod, &unsure, report);
+    demand(&USER, Box::new(is_no_administrator)).judge_containers(pod, &others, report);
+    on_host(&NON_ROOT, Box::new(has_name)).judge_containers(pod, &host_processes, report);
+    on_host(&USER, Box::new(is_no_administrator)).judge_containers(pod, &host_processes, report);
 }
 
 /// Whether a Windows account is an administrator: that of Microsoft's images, or the system's, which `hostProcess` allows
@@ -238,7 +252,9 @@ fn judge_windows(pod: &Pod<'_>, containers: &[&Container<'_>], report: &mut Repo
 /// are not case-sensitive there and may have a domain before them, as in `User Manager\ContainerAdministrator`.
 fn is_administrator(account: &str) -> bool {
     let name = account.rsplit('\\').next().unwrap_or(account);
-    ["ContainerAdministrator", "Administrator", "SYSTEM", "LocalSystem"].iter().any(|of| name.eq_ignore_ascii_case(of))
+    ["ContainerAdministrator", "Administrator", "Administrators", "SYSTEM", "LocalSystem"]
+        .iter()
+        .any(|of| name.eq_ignore_ascii_case(of))
 }
 
 fn judge_ports(sysctls: &[Sysctl<'_>], containers: &[&Container<'_>], report: &mut Report<'_>) {

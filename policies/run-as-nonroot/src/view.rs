@@ -60,6 +60,7 @@ pub struct Capabilities<'r> {
 #[serde(default, rename_all = "camelCase")]
 pub struct WindowsOptions<'r> {
     pub run_as_user_name: Option<&'r str>,
+    pub host_process: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
