@@ -67,6 +67,13 @@ fn fixes_hold(policy: &Policy, settings: &Value, request: &Value, found: &[Findi
     Ok(())
 }
 
+/// Whether the spec of what a request changes is settled: that of a Pod that runs, and of a Job.
+fn is_settled(request: &Value) -> bool {
+    request["operation"] == "UPDATE"
+        && request["subResource"].as_str().is_none_or(str::is_empty)
+        && matches!(request["kind"]["kind"].as_str(), Some("Pod" | "Job"))
+}
+
 /// A module that fixes returns the object with every fix, or refuses for what has none.
 fn module_fixes(policy: &Policy, settings: &Value, request: &Value, fixed: &Value) -> Result<(), String> {
     let mut settings = settings.clone();
@@ -78,6 +85,12 @@ fn module_fixes(policy: &Policy, settings: &Value, request: &Value, fixed: &Valu
     let refuses = left.iter().any(|finding| finding.level == Level::Deny);
     let object = if refuses { &Value::Null } else { &fixed["object"] };
     let mutated = answer.get("mutated_object").unwrap_or(&Value::Null);
+    let before = &request["object"];
+    if is_settled(request) && fixed["object"]["spec"] != before["spec"] {
+        // The API server would refuse the fix, so it is left to whoever made the request.
+        let is_left = mutated.is_null() || mutated["spec"] == before["spec"];
+        return if is_left { Ok(()) } else { Err(format!("it changes what cannot be changed: {answer}")) };
+    }
     if answer["accepted"] == json!(!refuses) && mutated == object {
         return Ok(());
     }

@@ -106,13 +106,17 @@ impl Edit {
         Self::Set(path, value.into())
     }
 
+    /// The field that it changes.
+    pub(crate) fn path(&self) -> &Path {
+        let (Self::Set(path, _) | Self::Remove(path)) = self;
+        path
+    }
+
     /// The edit as a JSON Patch operation on `object`; `None` where it changes nothing or has nothing to hold on to (an
     /// array that is too short, a field within a string).
     fn operation(&self, object: &Node<'_>) -> Option<Operation> {
         let mut node = object;
-        let path = match self {
-            Self::Set(path, _) | Self::Remove(path) => path,
-        };
+        let path = self.path();
         for (depth, segment) in path.segments().iter().enumerate() {
             let next = match (&node.data, segment) {
                 (Data::Object(members), Segment::Key(key)) => {

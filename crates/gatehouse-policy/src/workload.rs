@@ -144,9 +144,10 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
     ///
     /// Of a request for the subresource `ephemeralcontainers` or `resize` it holds only the containers that the request
     /// can change: who attaches a debugger need not answer for the rest of the pod, nor for the debuggers before, which
-    /// can be neither changed nor removed; and what an init container runs with cannot be resized, save a sidecar's
-    /// (`ValidatePodEphemeralContainersUpdate` and `ValidatePodResize` in
-    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>).
+    /// can be neither changed nor removed (`ValidatePodEphemeralContainersUpdate` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>); and an init container
+    /// that is no sidecar is left out of a resize unless this one changes it, as may be done since Kubernetes 1.36
+    /// (<https://github.com/kubernetes/kubernetes/pull/137352>): it may have ended long ago.
     ///
     /// # Errors
     /// Where a field that a view names has another type than the API gives it.
@@ -173,19 +174,26 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
         match request.subresource {
             "ephemeralcontainers" => {
                 let before = request.old_object.and_then(|old| old.descend(keys)?.get("ephemeralContainers"));
-                containers.retain(|container| !has_container(before, container.name));
+                containers.retain(|container| named(before, container.name).is_none());
             }
-            "resize" => containers.retain(|container| container.role != Role::Init),
+            "resize" => {
+                let of = |object: &'r Node<'r>| object.descend(keys).and_then(|spec| spec.get("initContainers"));
+                let resources = |list, name| named(list, name).and_then(|container| container.get("resources"));
+                let (now, before) = (of(request.object), request.old_object.and_then(of));
+                containers.retain(|Container { role, name, .. }| {
+                    *role != Role::Init || (before.is_some() && resources(now, name) != resources(before, name))
+                });
+            }
             _ => {}
         }
         Ok(Some(Self { spec, head, kind: request.kind, subresource: request.subresource, path, containers }))
     }
 }
 
-/// Whether a list has a container of that name.
-fn has_container(list: Option<&Node<'_>>, name: &str) -> bool {
-    let Some(Data::Array(items)) = list.map(|list| &list.data) else { return false };
-    items.iter().any(|item| item.get("name").and_then(Node::as_str) == Some(name))
+/// The container of that name in a list.
+fn named<'r>(list: Option<&'r Node<'r>>, name: &str) -> Option<&'r Node<'r>> {
+    let Data::Array(items) = &list?.data else { return None };
+    items.iter().find(|item| item.get("name").and_then(Node::as_str) == Some(name))
 }
 
 fn read_containers<'r, C: Deserialize<'r>>(

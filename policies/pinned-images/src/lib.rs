@@ -36,8 +36,9 @@ rules! {
     TAG = "tag": deny;
 
     /// Finds a tag that is moved from build to build: one of `floatingTags` (`latest`, `stable-alpine`) or, with
-    /// `precision`, one that names less of a version (under `patch`, `2.1` and `7.2-alpine`). A commit, a date, a build
-    /// number do not float, nor does any tag beside a digest.
+    /// `precision`, one that names less of a version (under `patch`, `2.1` and `7.2-alpine`). Beside a number of the image's
+    /// own, only words that mean the newest build decide (`2022-latest`, `1.2-nightly`); `dev-2` and `1.2-stable` are as
+    /// precise as that number. A commit, a date, a build number do not float, nor does any tag beside a digest.
     ///
     /// ## Why
     /// What runs is not what was tested, and changes when a pod moves to another node.
@@ -94,7 +95,7 @@ rules! {
     /// Finds an image that is not an image reference: none at all, or a text that no runtime can pull.
     ///
     /// ## Why
-    /// The API server accepts any text; the pod then waits for ever with `InvalidImageName`.
+    /// The API server accepts nearly any text; the pod then waits for ever with `InvalidImageName`.
     ///
     /// Only a pod template may have an image volume without a reference, for a controller to fill in; the pod that is
     /// made of it is judged.

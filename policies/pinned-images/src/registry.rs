@@ -52,6 +52,17 @@ impl TryFrom<String> for Registry {
         if path.is_some_and(|path| path.is_empty() || path.starts_with('/') || path.contains([':', '@'])) {
             return Err("expected a name such as ghcr.io/acme/*, without scheme, tag or digest");
         }
+        if path.is_some_and(|path| path.bytes().any(|byte| byte.is_ascii_uppercase())) {
+            return Err("expected a repository in lower case: no other can be pulled");
+        }
+        if domain == "index.docker.io" {
+            return Err("expected docker.io, as names in their full form have it");
+        }
+        if domain == "docker.io" && path.is_some_and(|path| !path.contains(['/', '*'])) {
+            return Err(
+                "expected docker.io/library/NAME for an image of Docker's own, or docker.io/NAME/* for an account",
+            );
+        }
         Ok(Self { domain: Glob::new(domain), path: path.map(Glob::new), text })
     }
 }

@@ -69,8 +69,9 @@ const SERIAL: &[&str] = &["alpha", "beta", "build", "ea", "pre", "preview", "rc"
 ///   `git describe` writes it), `git`, `sha` or `v` glued to it or not. `sha-abc1234`, `main-abc1234`, `v1.2-5-gabc1234`;
 /// - a date: a number of 7 digits or more, or three numbers of which the first is a year. `20240115`,
 ///   `RELEASE.2023-05-04T21-44-30Z`, `nightly-2024-01-15`;
-/// - a build number: one of 4 digits or more that is no year (or year and month), or a revision or pre-release with its
-///   number. `stable-9111`, `b1234`, `12-debian-12-r16`, `1.22rc1`, `8u392`.
+/// - a build number: one of 4 digits or more that is no year (or year and month), a revision or pre-release with its
+///   number, or two digits behind a version and an underscore. `stable-9111`, `b1234`, `12-debian-12-r16`, `1.22rc1`,
+///   `8u392`, `2022-CU10`, `21_35-jdk`.
 ///
 /// Next, it floats if a word of it is in `listed` (`stable-alpine`, `lts-jdk17`), unless it names the image's own version
 /// as well (`1.2-stable`), which decides then; beside `latest`, `nightly` and the like even that does not help.
@@ -143,9 +144,21 @@ impl Reading {
         // A word without digits names the number after it; a run of numbers goes on with the number after it.
         let mut name = "";
         let mut run = None;
-        for word in tag.split(['-', '_']) {
+        let mut is_underscored = false;
+        for part in tag.split_inclusive(['-', '_']) {
+            let word = part.trim_end_matches(['-', '_']);
+            let number = |text: &str| !text.is_empty() && text.chars().all(is_digit);
+            reading.pinned |= match run {
+                // Java writes its builds so, and SQL Server its updates.
+                Some(Run { owner: Owner::Image, length: 1, .. }) if is_underscored => word.len() >= 2 && number(word),
+                Some(Run { dated: true, .. }) => {
+                    ["cu", "gdr"].iter().filter_map(|of| word.strip_prefix(of)).any(number)
+                }
+                _ => false,
+            };
             run = reading.word(word, name, run);
             name = if word.contains(is_digit) { "" } else { word };
+            is_underscored = part.ends_with('_');
         }
         reading
     }
@@ -277,6 +290,7 @@ mod tests {
         nanoserver-1809 M   nanoserver-ltsc2022 M ltsc2022 M             linux-arm64 M
         s390x M             mistable M            latestish M            devtools M
 
+        21_35-jdk-jammy -   2_1 p                 2022-CU10-ubuntu-22.04 -
         jdk-17.0.9 -        17-jdk m              17.0.9_9-jre-alpine -  jdk17 m
         php8.2-fpm p        php8.2.14-fpm -       6.4-php8.2.14 p        10-php8.2-apache m
         redis7.2.4 -        pg16-v0.5.1 -         2-python3.12.1 m       3.9.6-eclipse-temurin-17 -

@@ -10,7 +10,10 @@ impl Holder<'_> {
     /// Sets from the defaults what a resource lacks. Where there are no resources at all, the same edit does it for all of
     /// them, so that in whatever order the fixes are applied, a default request is not lost to a limit set before it.
     pub fn completion(&self, share: Share<'_>, side: Side, bare: bool) -> Option<Vec<Edit>> {
-        let completed = self.settings.completed(share).filter(|completed| self.mendable && completed.has(side))?;
+        // A resize must leave the pod's class of service as it is (`ValidatePodResize` in
+        // https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go).
+        let mendable = self.mendable && !self.resize;
+        let completed = self.settings.completed(share).filter(|completed| mendable && completed.has(side))?;
         if !bare {
             return Some(self.edits(share, completed));
         }

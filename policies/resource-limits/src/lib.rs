@@ -16,8 +16,8 @@ use crate::resources::{Resources, Share, Side, is_pod_level, is_resizable};
 use crate::settings::ResourceLimits;
 
 rules! {
-    /// Finds a container that does not request a resource listed in `requests`, or requests 0 of it: one finding a
-    /// resource. Regular, init and sidecar containers are judged; ephemeral ones cannot have resources.
+    /// Finds a container that does not request a resource listed in `requests`, or requests 0 of cpu, memory or ephemeral
+    /// storage: one finding a resource. Regular, init and sidecar containers are judged; ephemeral ones cannot have resources.
     ///
     /// A request that is absent beside a limit is the limit. What the pod requests as a whole (`spec.resources`), its
     /// containers need not.
@@ -46,7 +46,8 @@ rules! {
     /// ## Fix
     /// Sets what is absent of the resource from `defaults`; of a container without any `resources`, of all its resources.
     /// Not safe: it changes where the pod fits and what it may take. None where the defaults do not go with what is there,
-    /// such as a default limit below the request, or where the pod has resources as a whole.
+    /// such as a default limit below the request, nor where the pod has resources as a whole, nor in a resize, which may not
+    /// change the pod's class of service.
     ///
     /// ## Options
     /// `requests`, `defaults`
@@ -55,8 +56,8 @@ rules! {
     /// <https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/>
     REQUESTS = "requests": deny;
 
-    /// Finds a container that has no limit of a resource listed in `limits`, or one of 0, which Kubernetes takes for none:
-    /// one finding a resource. A limit that the pod has as a whole (`spec.resources`) is one for its containers.
+    /// Finds a container that has no limit of a resource listed in `limits`, or one of 0, which of cpu, memory and ephemeral
+    /// storage Kubernetes takes for none: one finding a resource. A limit that the pod has as a whole (`spec.resources`) is one for its containers.
     ///
     /// ## Why
     /// A leak in one container then takes the node's memory from all others. A team that wants no cpu limits, which
