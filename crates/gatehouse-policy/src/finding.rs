@@ -106,10 +106,14 @@ impl Edit {
         Self::Set(path, value.into())
     }
 
-    /// The field that it changes.
-    pub(crate) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         let (Self::Set(path, _) | Self::Remove(path)) = self;
         path
+    }
+
+    /// Whether it changes something within a member of the object.
+    pub(crate) fn is_within(&self, member: &str) -> bool {
+        matches!(self.path().segments(), [Segment::Key(first), ..] if first == member)
     }
 
     /// The edit as a JSON Patch operation on `object`; `None` where it changes nothing or has nothing to hold on to (an
@@ -308,7 +312,7 @@ fn patch(object: &Node<'_>, edits: &[Edit]) -> Option<Vec<Operation>> {
 pub struct Verdict {
     /// Every finding, in the order of the policy's rules.
     pub findings: Vec<Finding>,
-    /// The changes of all fixes together.
+    /// The changes of all fixes together, save those that the API server would refuse.
     pub edits: Vec<Edit>,
 }
 

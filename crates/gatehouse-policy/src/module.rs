@@ -5,11 +5,11 @@ use kubewarden_policy_sdk::metadata::ProtocolVersion;
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 use serde::Serialize;
 
-use crate::finding::{Edit, Finding, Level, Verdict};
+use crate::finding::{Finding, Level, Verdict};
 use crate::node::{Data, Node};
-use crate::path::{Path, Segment};
+use crate::path::Path;
 use crate::policy::{Configured, Policy};
-use crate::request::{Operation, Request};
+use crate::request::Request;
 use crate::view::ReadError;
 
 /// What a guest function answers.
@@ -95,22 +95,11 @@ fn respond<'p>(policy: &Policy, payload: &'p Node<'p>) -> Result<Answer<'p>, Rea
     let in_request = |error: ReadError| error.below(&Path::of(&["request"]));
     let request = Request::read(request).map_err(in_request)?;
     let in_object = |error: ReadError| in_request(error.below(&Path::of(&["object"])));
-    let mut verdict = configured.review(&request).map_err(in_object)?;
-    verdict.edits.retain(|edit| can_make(edit, &request));
+    let verdict = configured.review(&request).map_err(in_object)?;
     if configured.fixes() && !verdict.edits.is_empty() {
         return mend(&configured, &request, verdict).map_err(in_object);
     }
     Ok(response(&verdict, None))
-}
-
-/// Whether the API server lets a request make a change: what a Pod runs with cannot be changed once it is there, nor can a
-/// Job's template (`ValidatePodUpdate` and `ValidateJobUpdate` below
-/// <https://github.com/kubernetes/kubernetes/tree/master/pkg/apis>). A request that is fine would be refused for its fix.
-fn can_make(edit: &Edit, request: &Request<'_>) -> bool {
-    let is_fixed = request.operation == Operation::Update
-        && request.subresource.is_empty()
-        && (request.is("", "Pod") || request.is("batch", "Job"));
-    !(is_fixed && edit.path().segments().first() == Some(&Segment::Key("spec".into())))
 }
 
 /// Applies every fix, and judges what comes of it: the request is refused only for what is left. A fix may be possible
@@ -124,7 +113,6 @@ fn mend<'r>(configured: &Configured, request: &Request<'r>, verdict: Verdict) ->
             edit.apply(&mut object);
         }
         left = configured.review(&Request { object: &object, ..*request })?;
-        left.edits.retain(|edit| can_make(edit, request));
         if left.edits.is_empty() {
             break;
         }

@@ -126,7 +126,11 @@ impl Configured {
         {
             return Ok(Verdict::default());
         }
-        self.judge.review(self.policy.name, request).map_err(ReadError::discreet)
+        let mut verdict = self.judge.review(self.policy.name, request).map_err(ReadError::discreet)?;
+        if request.is_settled() {
+            verdict.edits.retain(|edit| !edit.is_within("spec"));
+        }
+        Ok(verdict)
     }
 }
 

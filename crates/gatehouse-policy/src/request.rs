@@ -45,6 +45,15 @@ pub enum Operation {
 }
 
 impl<'r> Request<'r> {
+    /// Whether it leaves the object's spec as it is: what a Pod runs with cannot be changed once it is there, nor can a Job's
+    /// template (`ValidatePodUpdate` and `ValidateJobUpdate` below
+    /// <https://github.com/kubernetes/kubernetes/tree/master/pkg/apis>). A request that is fine would be refused for its fix.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.operation == Operation::Update
+            && self.subresource.is_empty()
+            && (self.is("", "Pod") || self.is("batch", "Job"))
+    }
+
     /// The request that would make this object, as a file holds it. Its namespace is `default_namespace` where it says
     /// none.
     ///

@@ -49,8 +49,10 @@ impl ReadError {
 
     /// The same error without what was found, where that may be a secret.
     pub(crate) fn discreet(mut self) -> Self {
+        // The search for a text that `str` has is longer than all of this in a module.
+        const FOUND: &[u8] = b", found ";
         if self.may_hold_secret()
-            && let Some(end) = self.reason.find(", found ")
+            && let Some(end) = self.reason.as_bytes().windows(FOUND.len()).position(|part| part == FOUND)
         {
             self.reason.truncate(end);
         }
@@ -181,6 +183,16 @@ impl<'n, 'a> Reader<'n, 'a> {
                 _ => Err(self.mismatch(&format!("an integer from 0 to {high}"))),
             },
             _ => Err(self.mismatch("an integer")),
+        }
+    }
+
+    /// One of several words.
+    fn word(self, known: &[&str]) -> Result<&'n str, ReadError> {
+        match &self.node.data {
+            Data::String(text) => Ok(text),
+            // What kubectl, as every reader of YAML 1.1, makes of `off` without quotes.
+            Data::Bool(false) if known.contains(&"off") => Ok("off"),
+            _ => Err(self.mismatch("a string")),
         }
     }
 
@@ -370,12 +382,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        match &self.node.data {
-            Data::String(text) => visitor.visit_enum(Variant(text)),
-            // What kubectl, as every reader of YAML 1.1, makes of `off` without quotes.
-            Data::Bool(false) if variants.contains(&"off") => visitor.visit_enum(Variant("off")),
-            _ => Err(self.mismatch("a string")),
-        }
+        visitor.visit_enum(Variant(self.word(variants)?))
     }
 
     fn deserialize_identifier<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {

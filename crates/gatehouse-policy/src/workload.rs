@@ -176,22 +176,25 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
                 let before = request.old_object.and_then(|old| old.descend(keys)?.get("ephemeralContainers"));
                 containers.retain(|container| named(before, container.name).is_none());
             }
-            "resize" => {
-                let of = |object: &'r Node<'r>| object.descend(keys).and_then(|spec| spec.get("initContainers"));
-                let resources = |list, name| named(list, name).and_then(|container| container.get("resources"));
-                let (now, before) = (of(request.object), request.old_object.and_then(of));
-                containers.retain(|Container { role, name, .. }| {
-                    *role != Role::Init || (before.is_some() && resources(now, name) != resources(before, name))
-                });
-            }
+            "resize" => containers
+                .retain(|Container { role, name, .. }| *role != Role::Init || changes_resources(request, keys, name)),
             _ => {}
         }
         Ok(Some(Self { spec, head, kind: request.kind, subresource: request.subresource, path, containers }))
     }
 }
 
+/// Whether a request changes the resources of an init container.
+fn changes_resources(request: &Request<'_>, keys: &[&str], name: &str) -> bool {
+    let of = |object: &Node<'_>| {
+        let list = object.descend(keys)?.get("initContainers");
+        Some(named(list, name)?.get("resources").map(Node::to_json))
+    };
+    request.old_object.is_some_and(|before| of(before) != of(request.object))
+}
+
 /// The container of that name in a list.
-fn named<'r>(list: Option<&'r Node<'r>>, name: &str) -> Option<&'r Node<'r>> {
+fn named<'n, 'r>(list: Option<&'n Node<'r>>, name: &str) -> Option<&'n Node<'r>> {
     let Data::Array(items) = &list?.data else { return None };
     items.iter().find(|item| item.get("name").and_then(Node::as_str) == Some(name))
 }

@@ -57,11 +57,6 @@ impl Requirement {
     /// Finds what no object could meet, what asks for nothing, and what contradicts itself.
     pub fn validate(&self, of_labels: bool) -> Result<(), ReadError> {
         let error = |path, reason: &str| Err(ReadError { path, reason: reason.to_owned() });
-        // Of annotations "case doesn't matter" (`ValidateAnnotations` in
-        // https://github.com/kubernetes/apimachinery/blob/master/pkg/api/validation/objectmeta.go).
-        let fault_of = |key: &str| {
-            if of_labels { syntax::key_fault(key) } else { syntax::key_fault(&key.to_ascii_lowercase()) }
-        };
         if self.keys.is_empty() {
             return error(Path::of(&["keys"]), "expected at least one key");
         }
@@ -69,12 +64,12 @@ impl Requirement {
             return error(Path::of(&["kinds"]), "expected at least one kind, such as Deployment, or * for all");
         }
         for (index, key) in self.keys.iter().enumerate() {
-            if let Some(fault) = fault_of(key) {
+            if let Some(fault) = syntax::key_fault(key, of_labels) {
                 return error(Path::of(&["keys"]).index(index), fault);
             }
         }
         if let Some(other) = &self.equals {
-            if let Some(fault) = fault_of(other) {
+            if let Some(fault) = syntax::key_fault(other, of_labels) {
                 return error(Path::of(&["equals"]), fault);
             }
             if self.keys.contains(other) {

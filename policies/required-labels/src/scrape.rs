@@ -84,12 +84,16 @@ impl<'a> Annotations<'a, '_> {
     }
 
     fn judge_path_and_scheme(&mut self) {
-        if let Some(value) = self.get(PATH).filter(|value| !value.starts_with('/')) {
-            let mended = (!value.contains("://")).then(|| format!("/{value}"));
-            self.refuse(PATH, value, "a path that starts with \"/\"", mended);
-        } else if let Some(value) = self.get(PATH).filter(|value| value.contains(['?', '#'])) {
-            // Prometheus asks for `%3F` then.
-            self.refuse(PATH, value, "a path alone, with its parameters as prometheus.io/param_NAME", None);
+        if let Some(value) = self.get(PATH) {
+            let has_parameters = value.bytes().any(|byte| matches!(byte, b'?' | b'#'));
+            if !value.starts_with('/') {
+                // What has a colon is a whole URL, or who knows what.
+                let mended = (!value.contains(':')).then(|| format!("/{value}"));
+                self.refuse(PATH, value, "a path that starts with \"/\"", mended);
+            } else if has_parameters {
+                // Prometheus would ask for `%3F`.
+                self.refuse(PATH, value, "a path alone, and prometheus.io/param_NAME", None);
+            }
         }
         if let Some(value) = self.get(SCHEME).filter(|value| !matches!(*value, "http" | "https")) {
             self.refuse(SCHEME, value, "\"http\" or \"https\"", None);
