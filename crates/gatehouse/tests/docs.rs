@@ -336,3 +336,24 @@ fn fixes_keep_the_order_of_fields() {
     assert_eq!(serde_yaml_ng::to_string(&object).expect("it is YAML"), expected);
     assert!(object.as_mapping().is_some_and(|members: &Mapping| members.len() == 3));
 }
+
+/// What the documentation shows as settings can be pasted into a policy's manifest.
+#[test]
+fn documented_options_are_settings() {
+    let mut shown = 0;
+    for policy in POLICIES {
+        for rule in policy.rules {
+            let Some((_, options)) = rule.docs.split_once("## Options") else { continue };
+            let options = options.split("## ").next().unwrap_or_default();
+            for block in options.split("```yaml").skip(1) {
+                let text: String = block.split("```").next().unwrap_or_default().replace("\n ", "\n");
+                let document = gatehouse_manifest::read(&text, gatehouse_manifest::Format::Detect).next();
+                let document = document.expect("there is something").expect("it is YAML");
+                let configured = policy.configure(&document.node);
+                assert!(configured.is_ok(), "{}/{}: {}\n{text}", policy.name, rule.name, configured.unwrap_err());
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown >= 4, "only {shown} are shown");
+}
