@@ -1,10 +1,11 @@
 //! Which files are checked.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use ignore::{DirEntry, WalkBuilder};
+use ignore::{DirEntry, Error, WalkBuilder};
 
 /// The name that standard input has in reports.
 pub const STDIN: &str = "<stdin>";
@@ -102,8 +103,12 @@ impl Inputs {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let reason = error.io_error().map_or_else(|| error.to_string(), reason);
-                    self.errors.push((folder.to_owned(), reason));
+                    let place = place_of(&error).unwrap_or(folder);
+                    let steps = place.strip_prefix(folder).unwrap_or(place).iter();
+                    if !steps.into_iter().any(has_dot) {
+                        let reason = error.io_error().map_or_else(|| error.to_string(), reason);
+                        self.errors.push((place.to_owned(), reason));
+                    }
                 }
             }
         }
@@ -117,8 +122,20 @@ impl Inputs {
 
 /// Whether the name of an entry, or of a folder between it and the one that is searched, starts with a dot.
 fn is_hidden(entry: &DirEntry) -> bool {
-    let steps = entry.path().iter().rev().take(entry.depth());
-    steps.into_iter().any(|step| step.as_encoded_bytes().starts_with(b"."))
+    entry.path().iter().rev().take(entry.depth()).any(has_dot)
+}
+
+fn has_dot(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// The file or folder that an error of the search is about.
+fn place_of(error: &Error) -> Option<&Path> {
+    match error {
+        Error::WithPath { path, .. } => Some(path),
+        Error::WithDepth { err, .. } | Error::WithLineNumber { err, .. } => place_of(err),
+        _ => None,
+    }
 }
 
 /// Whether a file in a folder may hold manifests, by its name.

@@ -70,7 +70,7 @@ const SERIAL: &[&str] = &["alpha", "beta", "build", "ea", "pre", "preview", "rc"
 /// - a date: a number of 7 digits or more, or three numbers of which the first is a year. `20240115`,
 ///   `RELEASE.2023-05-04T21-44-30Z`, `nightly-2024-01-15`;
 /// - a build number: one of 4 digits or more that is no year (or year and month), a revision or pre-release with its
-///   number, or two digits behind a version and an underscore. `stable-9111`, `b1234`, `12-debian-12-r16`, `1.22rc1`,
+///   number, or what Java and SQL Server have for builds. `stable-9111`, `b1234`, `12-debian-12-r16`, `1.22rc1`,
 ///   `8u392`, `2022-CU10`, `21_35-jdk`.
 ///
 /// Next, it floats if a word of it is in `listed` (`stable-alpine`, `lts-jdk17`), unless it names the image's own version
@@ -149,10 +149,12 @@ impl Reading {
             let word = part.trim_end_matches(['-', '_']);
             let number = |text: &str| !text.is_empty() && text.chars().all(is_digit);
             reading.pinned |= match run {
-                // Java writes its builds so, and SQL Server its updates.
-                Some(Run { owner: Owner::Image, length: 1, .. }) if is_underscored => word.len() >= 2 && number(word),
+                // Java's builds (`21_35-jdk`), and the updates of SQL Server (`2022-CU10`).
+                Some(Run { owner: Owner::Image, length: 1, dated: false }) if is_underscored => {
+                    number(word) && (tag.contains("jdk") || tag.contains("jre"))
+                }
                 Some(Run { dated: true, .. }) => {
-                    ["cu", "gdr"].iter().filter_map(|of| word.strip_prefix(of)).any(number)
+                    word.len() <= 5 && ["cu", "gdr"].iter().filter_map(|of| word.strip_prefix(of)).any(number)
                 }
                 _ => false,
             };
@@ -291,6 +293,7 @@ mod tests {
         s390x M             mistable M            latestish M            devtools M
 
         21_35-jdk-jammy -   2_1 p                 2022-CU10-ubuntu-22.04 -
+        1_10 p              3_11-slim p           2024_01 p              22_04 p
         jdk-17.0.9 -        17-jdk m              17.0.9_9-jre-alpine -  jdk17 m
         php8.2-fpm p        php8.2.14-fpm -       6.4-php8.2.14 p        10-php8.2-apache m
         redis7.2.4 -        pg16-v0.5.1 -         2-python3.12.1 m       3.9.6-eclipse-temurin-17 -

@@ -88,7 +88,7 @@ impl<'a> Annotations<'a, '_> {
             let has_parameters = value.bytes().any(|byte| matches!(byte, b'?' | b'#'));
             if !value.starts_with('/') {
                 // What has a colon is a whole URL, or who knows what.
-                let mended = (!value.contains(':')).then(|| format!("/{value}"));
+                let mended = (!has_parameters && !value.contains(':')).then(|| format!("/{value}"));
                 self.refuse(PATH, value, "a path that starts with \"/\"", mended);
             } else if has_parameters {
                 // Prometheus would ask for `%3F`.

@@ -57,18 +57,24 @@ fn in_query(url: &str, reader: Reader) -> bool {
     })
 }
 
-/// Whether there is a password in a DSN of Go's driver of `MySQL`, `user:password@tcp(host:3306)/db`, where the network and
-/// its address may be left out (<https://github.com/go-sql-driver/mysql#dsn-data-source-name>).
+/// Whether a word is a DSN of Go's driver of `MySQL` with a password, `user:password@tcp(host:3306)/db`, where the network and
+/// its address may be left out (<https://github.com/go-sql-driver/mysql#dsn-data-source-name>). It may stand behind an
+/// option's name.
 fn in_data_source_name(text: &str, reader: Reader) -> bool {
     const NETWORKS: &[&str] = &["@tcp(", "@tcp6(", "@unix(", "@(", "@/"];
-    // Behind the scheme of a URL the same is another user's.
-    !text.contains("://")
-        && NETWORKS.iter().filter_map(|network| text.rsplit_once(network)).any(|(userinfo, _)| {
-            let userinfo = userinfo.rsplit(char::is_whitespace).next();
-            userinfo.and_then(|userinfo| userinfo.split_once(':')).is_some_and(|(user, password)| {
-                !user.is_empty() && !user.contains(['/', '@']) && is_password(password, reader)
+    let is_name = |user: &str| {
+        let user = user.rsplit('=').next().unwrap_or_default();
+        !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
+    };
+    let is_dsn = |word: &str| {
+        // Behind the scheme of a URL the same is another user's.
+        let userinfo = NETWORKS.iter().filter_map(|network| word.rsplit_once(network)).map(|(userinfo, _)| userinfo);
+        !word.contains("://")
+            && userinfo.filter_map(|userinfo| userinfo.split_once(':')).any(|(user, password)| {
+                is_name(user) && !password.contains(['"', '{', '[', '(']) && is_password(password, reader)
             })
-        })
+    };
+    text.split_whitespace().map(|word| word.trim_matches(['"', '\''])).any(is_dsn)
 }
 
 /// Whether there is a password among the pairs of a connection string, such as libpq's `host=db password=…`, `ADO.NET`'s

@@ -210,7 +210,8 @@ fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut 
     let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
     for container in pod.containers() {
         let required = &context.settings.required;
-        let referring = if required.is_empty() { Vec::new() } else { container.referring_to_secrets() };
+        let is_asked = container.env.iter().any(|of| !of.value.is_empty() && glob::any(required, of.name));
+        let referring = if is_asked { container.referring_to_secrets() } else { Vec::new() };
         for index in 0..container.env.len() {
             let refers = referring.get(index).copied().unwrap_or_default();
             judge_variable(container, index, refers, context.settings, report);

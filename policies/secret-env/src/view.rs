@@ -83,20 +83,23 @@ impl ContainerFields<'_> {
     /// (`makeEnvironmentVariables` in
     /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go>).
     pub fn referring_to_secrets(&self) -> Vec<bool> {
-        let mut refer = Vec::with_capacity(self.env.len());
+        let mut places: Vec<(&str, usize)> = self.env.iter().map(|of| of.name).zip(0..).collect();
+        places.sort_unstable();
+        // The last variable of a name before the one at `index`.
+        let last = |name: &str, index: usize| {
+            let (before, _) = places.split_at_checked(places.partition_point(|place| *place < (name, index)))?;
+            before.last().filter(|(found, _)| *found == name).map(|(_, place)| *place)
+        };
+        let mut refer: Vec<bool> = Vec::with_capacity(self.env.len());
         for (index, variable) in self.env.iter().enumerate() {
-            let last = |name: &str| self.env.iter().take(index).rposition(|variable| variable.name == name);
-            let refers = references(variable.value).any(|name| {
-                match last(name).and_then(|at| self.env.get(at).zip(refer.get(at))) {
-                    Some((named, _)) if named.value.is_empty() => named.value_from.secret_key_ref.is_some(),
-                    Some((_, refers)) => *refers,
-                    None => self
-                        .env_from
-                        .iter()
-                        .any(|source| source.secret_ref.is_some() && name.starts_with(source.prefix)),
+            let is_secret = |name: &str| match last(name, index).and_then(|at| self.env.get(at).zip(refer.get(at))) {
+                Some((named, _)) if named.value.is_empty() => named.value_from.secret_key_ref.is_some(),
+                Some((_, refers)) => *refers,
+                None => {
+                    self.env_from.iter().any(|source| source.secret_ref.is_some() && name.starts_with(source.prefix))
                 }
-            });
-            refer.push(refers);
+            };
+            refer.push(references(variable.value).any(is_secret));
         }
         refer
     }

@@ -72,15 +72,13 @@ const ISSUER_ANNOTATIONS: &[&str; 2] = &["cert-manager.io/cluster-issuer", "cert
 
 pub fn judge(request: &Request<'_>, settings: &TlsIngress, report: &mut Report<'_>) -> Result<(), ReadError> {
     let ingress: Ingress<'_> = request.object.view()?;
-    if !nginx::is_canary(&ingress, settings) {
-        if ingress.spec.tls.is_empty() {
-            report.add(&TLS, Path::of(&["spec", "tls"]), "the Ingress has no TLS, expected spec.tls with its hosts");
-        }
-        judge_issuer(&ingress, settings, report);
+    if ingress.spec.tls.is_empty() && !nginx::is_canary(&ingress, settings) {
+        report.add(&TLS, Path::of(&["spec", "tls"]), "the Ingress has no TLS, expected spec.tls with its hosts");
     }
     judge_tls(&ingress, report);
     judge_rules(&ingress, report);
     judge_class(&ingress, report);
+    judge_issuer(&ingress, settings, report);
     nginx::judge(&ingress, settings, report);
     judge_annotations(&ingress, settings, report);
     Ok(())
@@ -259,7 +257,9 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
         }
     }
     let [first, second] = ISSUER_ANNOTATIONS;
-    if found == 0 {
+    if found == 0 && nginx::is_canary(ingress, settings) {
+        // The certificate is that of the Ingress beside it.
+    } else if found == 0 {
         let message = format!("neither {first} nor {second} is set, expected {expected}");
         report.add(&ISSUER, Path::of_annotation(*first), message);
     } else if found > 1 && !faulty {

@@ -40,8 +40,23 @@ struct Reader {
     is_optional: bool,
     /// Whether a program took the shell's place.
     has_ended: bool,
-    /// How many loops and conditions are open.
+    /// How many loops, conditions and groups are open whose commands do not count.
     depth: usize,
+    /// How many commands there were before the list of commands, joined by `&&`, `||` and `|`, that is being read.
+    list: usize,
+    /// Whether that list goes on after what joins it.
+    goes_on: bool,
+    /// The groups that are open, `( … )` and `{ …; }`.
+    groups: Vec<Group>,
+}
+
+/// A group, with what was known before it.
+struct Group {
+    is_subshell: bool,
+    list: usize,
+    has_ended: bool,
+    /// The depth within it, and around it.
+    depth: (usize, usize),
 }
 
 impl Reader {
@@ -58,26 +73,41 @@ impl Reader {
             };
             match next {
                 ' ' | '\t' | '\r' => self.end_word(),
-                '\n' | ';' | ')' => self.end_command()?,
+                '\n' if self.goes_on && self.word.is_none() && self.words.is_empty() => {}
+                '\n' | ';' => {
+                    self.end_command()?;
+                    self.list = self.script.commands.len();
+                }
+                ')' => {
+                    self.end_command()?;
+                    self.close(true);
+                }
                 '&' if follows('&') => {
                     self.end_command()?;
                     self.is_optional = self.script.commands.last().is_some_and(|words| is_test(words));
+                    self.goes_on = true;
                 }
                 '&' if follows('>') => self.redirect(),
                 '&' => {
-                    self.is_optional = true;
                     self.end_command()?;
+                    self.script.commands.truncate(self.list);
+                    self.script.whole = false;
                 }
                 // Behind a word it is a function's, or a list of values.
-                '(' if self.word.is_none() && self.words.is_empty() => {}
+                '(' if self.word.is_none() && self.words.iter().all(|word| self.is_mark(word)) => {
+                    self.end_command()?;
+                    self.open(true);
+                }
                 '(' => return None,
                 '|' if follows('|') => {
                     self.end_command()?;
                     self.is_optional = true;
+                    self.goes_on = true;
                 }
                 '|' => {
                     self.end_command()?;
                     self.script.whole = false;
+                    self.goes_on = true;
                 }
                 '<' if follows('<') => return None,
                 '>' | '<' => {
@@ -149,6 +179,32 @@ impl Reader {
         }
     }
 
+    /// A group starts. Where it may be left out, so may all that is in it.
+    fn open(&mut self, is_subshell: bool) {
+        let is_optional = std::mem::take(&mut self.is_optional);
+        let inner = self.depth + usize::from(is_optional);
+        self.script.whole &= !is_optional;
+        let Self { list, has_ended, depth, .. } = *self;
+        self.groups.push(Group { is_subshell, list, has_ended, depth: (inner, depth) });
+        self.depth = inner;
+        self.list = self.script.commands.len();
+        self.goes_on = false;
+    }
+
+    /// The group that was opened last ends; a `)` may also be that of a pattern of `case`.
+    fn close(&mut self, is_subshell: bool) {
+        let Some(group) = self.groups.pop_if(|group| group.is_subshell == is_subshell && group.depth.0 == self.depth)
+        else {
+            return;
+        };
+        self.depth = group.depth.1;
+        self.list = group.list;
+        // What takes a subshell's place ends with it.
+        if is_subshell {
+            self.has_ended = group.has_ended;
+        }
+    }
+
     /// Whether a word only introduces a command.
     fn is_mark(&self, word: &str) -> bool {
         MARKS.contains(&word) || (self.depth > 0 && matches!(word, "do" | "then" | "else" | "elif"))
@@ -158,11 +214,21 @@ impl Reader {
     fn end_command(&mut self) -> Option<()> {
         self.end_word();
         self.redirects = false;
+        let words = std::mem::take(&mut self.words);
+        let mut rest = &words[..];
+        while let [mark, behind @ ..] = rest
+            && self.is_mark(mark)
+        {
+            match mark.as_str() {
+                "{" => self.open(false),
+                "}" => self.close(false),
+                _ => {}
+            }
+            rest = behind;
+        }
+        let Some(first) = rest.first().map(String::as_str) else { return Some(()) };
+        self.goes_on = false;
         let is_optional = std::mem::take(&mut self.is_optional);
-        let mut words = std::mem::take(&mut self.words);
-        let plain = words.iter().position(|word| !self.is_mark(word)).unwrap_or(words.len());
-        words.drain(..plain);
-        let Some(first) = words.first().map(String::as_str) else { return Some(()) };
         let (opens, closes) = (OPENERS.contains(&first), CLOSERS.contains(&first));
         if is_optional || opens || closes || self.depth > 0 {
             self.script.whole = false;
@@ -175,8 +241,8 @@ impl Reader {
         if self.has_ended {
             return None;
         }
-        self.has_ended = first == "exec" && words.len() > 1;
-        self.script.commands.push(words);
+        self.has_ended = first == "exec" && rest.len() > 1;
+        self.script.commands.push(rest.to_vec());
         Some(())
     }
 }
