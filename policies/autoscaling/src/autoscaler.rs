@@ -139,32 +139,69 @@ struct MetricTarget {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Behavior<'r> {
-    #[serde(borrow, alias = "ScaleUp")]
+    #[serde(borrow)]
     scale_up: ScalingRules<'r>,
-    #[serde(borrow, alias = "ScaleDown")]
+    #[serde(borrow)]
     scale_down: ScalingRules<'r>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ScalingRules<'r> {
-    #[serde(alias = "StabilizationWindowSeconds")]
     stabilization_window_seconds: Option<i32>,
-    #[serde(alias = "SelectPolicy")]
     select_policy: &'r str,
-    #[serde(borrow, alias = "Policies")]
+    #[serde(borrow)]
     policies: Vec<ScalingPolicy<'r>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ScalingPolicy<'r> {
-    #[serde(alias = "Type")]
     r#type: &'r str,
-    #[serde(alias = "Value")]
     value: i32,
-    #[serde(alias = "PeriodSeconds")]
     period_seconds: i32,
+}
+
+/// The names of fields in the annotations.
+const FIELDS: &[&str] = &[
+    "scaleUp",
+    "scaleDown",
+    "stabilizationWindowSeconds",
+    "selectPolicy",
+    "policies",
+    "type",
+    "value",
+    "periodSeconds",
+    "resource",
+    "containerResource",
+    "name",
+    "container",
+    "targetAverageUtilization",
+];
+
+/// Gives fields the names that they have whatever the case, and keeps the last of those with the same: so Go reads the
+/// annotations (<https://pkg.go.dev/encoding/json#Unmarshal>), other than objects.
+fn fold(node: &mut Node<'_>) {
+    match &mut node.data {
+        Data::Array(items) => items.iter_mut().for_each(fold),
+        Data::Object(members) => {
+            let mut seen: Vec<&str> = Vec::new();
+            members.reverse();
+            members.retain_mut(|member| {
+                let Some(field) = FIELDS.iter().find(|field| field.eq_ignore_ascii_case(&member.key)) else {
+                    return true;
+                };
+                let is_last = !seen.contains(field);
+                seen.push(field);
+                member.key = (*field).into();
+                is_last
+            });
+            for member in members {
+                fold(&mut member.value);
+            }
+        }
+        _ => {}
+    }
 }
 
 impl Autoscaler<'_> {
@@ -176,7 +213,11 @@ impl Autoscaler<'_> {
         let view: View<'_> = request.object.view()?;
         let is_v1 = view.api_version == "autoscaling/v1";
         let annotation = |name: &'static str| match view.metadata.annotation(name).filter(|_| is_v1) {
-            Some(text) => Node::from_json(text.as_bytes()).unwrap_or(Data::Null.into()),
+            Some(text) => {
+                let mut node = Node::from_json(text.as_bytes()).unwrap_or(Data::Null.into());
+                fold(&mut node);
+                node
+            }
             None => Data::Null.into(),
         };
         let (metrics, behavior) = (annotation(METRICS_ANNOTATION), annotation(BEHAVIOR_ANNOTATION));
@@ -204,7 +245,7 @@ impl Autoscaler<'_> {
             behavior: if is_v1 {
                 // One that says nothing is none.
                 let says = |field| behavior.get(field).is_some();
-                let is_any = ["scaleUp", "ScaleUp", "scaleDown", "ScaleDown"].into_iter().any(says);
+                let is_any = ["scaleUp", "scaleDown"].into_iter().any(says);
                 behavior.view().ok().filter(|_| is_any)
             } else {
                 view.spec.behavior
