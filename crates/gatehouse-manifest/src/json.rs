@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         }
         let digits = &self.text[start.byte..self.jiter.current_index()];
         let integer = digits.parse().map(i64::into).or_else(|_| digits.parse().map(u64::into)).ok();
-        let number = integer.or_else(|| digits.parse().ok().and_then(Number::from_f64));
+        let number = integer.or_else(|| digits.parse().ok().and_then(crate::scalar::number));
         number.ok_or_else(|| start.error(format!("the number {digits} is out of range")))
     }
 

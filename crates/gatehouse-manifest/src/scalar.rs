@@ -222,7 +222,7 @@ fn decimal(text: &str, underscores: bool) -> Option<f64> {
 }
 
 /// A float as JSON shows it: Go writes those without a fraction as integers, up to 10^21.
-fn number(value: f64) -> Option<Number> {
+pub(crate) fn number(value: f64) -> Option<Number> {
     if value.fract() == 0.0 && value.abs() < 1e21 {
         let digits = value.to_string();
         if let Ok(value) = digits.parse::<i64>() {

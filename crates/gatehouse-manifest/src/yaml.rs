@@ -138,6 +138,9 @@ impl<'a> Reader<'a> {
                 if self.flow > 0 {
                     self.check_flow(style, between)?;
                 }
+                if style == ScalarStyle::Plain {
+                    check_start(&text).map_err(|message| self.mark(between.start).error(message))?;
+                }
                 let (text, span) = self.scalar(text, style, between);
                 let tag = match tag {
                     Some(tag) => Tag::new(&tag),
@@ -326,6 +329,20 @@ fn add_value<'a>(builder: &mut Builder<'a>, scalar: Scalar<'a>) -> Result<(), Sy
     let span = scalar.span;
     let data = scalar.into_data().map_err(|message| error_at(span, message))?;
     builder.value(Node { data, span })
+}
+
+/// Kubernetes splits a file at its `---` before go-yaml reads what is between, and leaves out a byte order mark and odd white
+/// space at the start of each part: what would be read here as a text is nothing there (`YAMLReader` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go>).
+fn check_start(text: &str) -> Result<(), String> {
+    if text.starts_with('\u{feff}') {
+        Err("a byte order mark (U+FEFF) stands before this; delete it".to_owned())
+    } else if !text.is_empty() && text.trim().is_empty() {
+        let character = text.chars().next().unwrap_or_default();
+        Err(format!("this is a space that YAML does not know, {}; delete it", character.escape_unicode()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Go-yaml's anchors are made of ASCII letters, digits, `-` and `_`; other names it reads otherwise or not at all.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::node::Node;
+use crate::node::{Data, Node};
 use crate::path::Path;
 use crate::view::ReadError;
 
@@ -45,13 +45,26 @@ pub enum Operation {
 }
 
 impl<'r> Request<'r> {
-    /// Whether it leaves the object's spec as it is: what a Pod runs with cannot be changed once it is there, nor can a Job's
-    /// template (`ValidatePodUpdate` and `ValidateJobUpdate` below
-    /// <https://github.com/kubernetes/kubernetes/tree/master/pkg/apis>). A request that is fine would be refused for its fix.
+    /// Whether nothing in the object's spec may be mended: what a Pod runs with cannot be changed once it is there, nor can a
+    /// Job's template (`ValidatePodUpdate` and `ValidateJobUpdate` below
+    /// <https://github.com/kubernetes/kubernetes/tree/master/pkg/apis>), so that a request that is fine would be refused for
+    /// its fix. And what a controller made is compared with what it wanted: a Deployment whose ReplicaSets are changed makes
+    /// new ones without end (`EqualIgnoreHash` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/deployment/util/deployment_util.go>).
     pub(crate) fn is_settled(&self) -> bool {
-        self.operation == Operation::Update
-            && self.subresource.is_empty()
-            && (self.is("", "Pod") || self.is("batch", "Job"))
+        let is_changed = self.operation == Operation::Update && self.subresource.is_empty();
+        match (self.group, self.kind) {
+            ("", "Pod") | ("batch", "Job") => is_changed,
+            ("apps", "ReplicaSet") | ("", "ReplicationController") => self.has_controller(),
+            _ => false,
+        }
+    }
+
+    /// Whether a controller made the object.
+    fn has_controller(&self) -> bool {
+        let owners = self.object.descend(&["metadata", "ownerReferences"]);
+        let Some(Data::Array(owners)) = owners.map(|owners| &owners.data) else { return false };
+        owners.iter().any(|owner| matches!(owner.get("controller").map(|of| &of.data), Some(Data::Bool(true))))
     }
 
     /// The request that would make this object, as a file holds it. Its namespace is `default_namespace` where it says

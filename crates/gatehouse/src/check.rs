@@ -1,11 +1,12 @@
 //! Checks files: reads each, finds its objects, and judges them by a profile.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path as FilePath;
 
 use gatehouse_engine::{EvaluationError, is_namespaced, removed, resource};
 use gatehouse_manifest::{Document, Format, decode, read};
-use gatehouse_policy::node::{Data, Span};
+use gatehouse_policy::node::{Data, Member, Span};
 use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, split_api_version};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -48,9 +49,33 @@ pub struct Located {
     /// What of the field is there to be shown, and whether all of it is.
     #[serde(skip)]
     pub shown: Shown,
-    /// Whether what stands at `span` is a secret, which no report shows.
+    /// Where what stands at `span` is a secret, which no report shows.
     #[serde(skip)]
-    pub secret: bool,
+    pub secret: Option<Secret>,
+}
+
+/// What must not be shown beside what stands at a place: the texts that an alias there stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secret(pub Vec<String>);
+
+impl Secret {
+    /// What is below a node. Texts of a few characters would hide half of the file.
+    fn of(node: &Node<'_>) -> Self {
+        const SHORTEST: usize = 4;
+        fn collect(node: &Node<'_>, texts: &mut Vec<String>) {
+            match &node.data {
+                Data::String(text) if text.trim().len() >= SHORTEST => texts.push(text.trim().to_owned()),
+                Data::Number(number) => texts.push(number.to_string()),
+                Data::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+                Data::Object(members) => members.iter().for_each(|member| collect(&member.value, texts)),
+                _ => {}
+            }
+        }
+        let mut texts = Vec::new();
+        collect(node, &mut texts);
+        texts.retain(|text| text.len() >= SHORTEST);
+        Self(texts)
+    }
 }
 
 /// What a report underlines for a finding.
@@ -97,8 +122,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// Whether what stands at `span` may be a secret, which no report shows.
-    pub secret: bool,
+    /// Where what stands at `span` may be a secret, which no report shows.
+    pub secret: Option<Secret>,
 }
 
 /// What came of one file.
@@ -179,9 +204,7 @@ impl KnownNamespaces {
     /// Reads the files once for the namespaces in them.
     #[must_use]
     pub fn among(inputs: &[Input]) -> Self {
-        // Standard input can be read once only, and that is for the check itself.
-        let files: Vec<_> = inputs.par_iter().filter(|input| input.path().is_some()).collect();
-        let found = files.par_iter().map(|input| {
+        let found = inputs.par_iter().map(|input| {
             let mut known = HashMap::new();
             let Ok(bytes) = input.read() else { return known };
             let Ok(text) = decode(&bytes) else { return known };
@@ -263,10 +286,11 @@ impl Checker<'_> {
                 span: Span::default(),
                 message: "this is a Helm template, and no manifest until it is rendered".to_owned(),
                 help: Some(help),
-                secret: false,
+                secret: None,
             });
             return report;
         }
+        let mut template = None;
         for document in read(text, format(input)) {
             match document {
                 Ok(document) => self.check_document(name, &document, &mut report),
@@ -274,9 +298,10 @@ impl Checker<'_> {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
                     message: error.message,
-                    help: is_template(text)
+                    help: template
+                        .get_or_insert_with(|| is_template(text))
                         .then(|| "it looks like a template: render it, and check the result".to_owned()),
-                    secret: false,
+                    secret: None,
                 }),
             }
         }
@@ -292,6 +317,7 @@ impl Checker<'_> {
 
     fn check_document(&self, file: &str, document: &Document<'_>, report: &mut FileReport) {
         for object in objects(&document.node) {
+            let object = &*object;
             // What stands between two `---`, or behind the last, may be nothing.
             if object.is_null() {
                 continue;
@@ -316,7 +342,9 @@ impl Checker<'_> {
         let own_namespace = object.descend(&["metadata", "namespace"]).is_some();
         let namespaced = is_namespaced(group, request.kind).unwrap_or(own_namespace);
         if !namespaced {
-            request.namespace = "";
+            // The API server gives the request for a namespace that namespace (`CreateHandler` in
+            // https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/create.go).
+            request.namespace = if request.is("", "Namespace") { request.name } else { "" };
         }
         let target = Target { group, version, resource: &resource, namespaced, request };
         let mut errors: Vec<ReadError> = Vec::new();
@@ -348,12 +376,12 @@ impl Checker<'_> {
                         object: ObjectName {
                             api_version: api_version.to_owned(),
                             kind: request.kind.to_owned(),
-                            namespace: request.namespace.to_owned(),
+                            namespace: if namespaced { request.namespace.to_owned() } else { String::new() },
                             name: request.name.to_owned(),
                         },
                         fix: finding.fix,
                         shown,
-                        secret: finding.secret,
+                        secret: finding.secret.then(|| Secret::of(nearest.node)),
                     }
                 })),
                 // Several policies may read the field that is broken: once is enough.
@@ -376,23 +404,39 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Why no policy has judged an object: no API server takes its version, and policies know the one that came after it.
-    /// A cluster would refuse the object, and an older one convert it before its policies see it.
+    /// Why no policy has judged an object though one is for its kind: its rules name other versions. An API server converts the
+    /// object before its policies see it, if it takes this version at all.
     fn unserved(&self, file: &str, object: &Node<'_>, target: &Target<'_>, api_version: &str) -> Option<Problem> {
         let kind = target.request.kind;
-        let removed = removed(api_version, kind)?;
-        let (group, version) = split_api_version(removed.successor);
-        let successor = Target { group, version, namespaced: is_namespaced(group, kind)?, ..*target };
-        let is_theirs = self.profile.policies.iter().any(|policy| policy.matches(&successor, &self.namespaces));
-        is_theirs.then(|| Problem {
+        let removed = removed(api_version, kind);
+        let (group, _) = split_api_version(removed.map_or(api_version, |removed| removed.successor));
+        let namespaced = is_namespaced(group, kind).unwrap_or(target.namespaced);
+        let converted = Target { group, namespaced, ..*target };
+        let policy =
+            self.profile.policies.iter().find(|policy| policy.matches_converted(&converted, &self.namespaces))?;
+        let (message, help) = match removed {
+            Some(removed) => (
+                format!(
+                    "no policy can judge this {kind}: since Kubernetes {} no API server serves {api_version}",
+                    removed.release
+                ),
+                format!("write apiVersion: {}", removed.successor),
+            ),
+            None => (
+                format!(
+                    "policy {} judges {kind} of other versions than {api_version}, to which only an API server can \
+                     convert it",
+                    policy.name
+                ),
+                "write one of the versions that its rules name, or add this one to them".to_owned(),
+            ),
+        };
+        Some(Problem {
             file: file.to_owned(),
             span: object.get("apiVersion").map_or(object.span, |version| version.span),
-            message: format!(
-                "no policy can judge this {kind}: since Kubernetes {} no API server serves {api_version}",
-                removed.release
-            ),
-            help: Some(format!("write apiVersion: {}", removed.successor)),
-            secret: false,
+            message,
+            help: Some(help),
+            secret: None,
         })
     }
 }
@@ -403,7 +447,7 @@ fn unreadable(file: &str, object: &Node<'_>, error: &ReadError) -> Problem {
         file: file.to_owned(),
         span: nearest.node.span,
         message: error.to_string(),
-        secret: error.may_hold_secret(),
+        secret: error.may_hold_secret().then(|| Secret::of(nearest.node)),
         ..Problem::default()
     }
 }
@@ -423,22 +467,53 @@ fn format(input: &Input) -> Format {
     }
 }
 
-/// The objects of a document: itself, or the items of a `List`, however deep.
-fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<&'n Node<'a>> {
-    fn collect<'n, 'a>(node: &'n Node<'a>, found: &mut Vec<&'n Node<'a>>) {
-        let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
-        match node.get("items").map(|items| &items.data) {
-            Some(Data::Array(items)) if kind.ends_with("List") && node.get("apiVersion").is_some() => {
+/// The objects of a document: itself, or the items of a list, however deep. A list is what has `items`, and an item that has
+/// neither `apiVersion` nor `kind` has those of the list, as kubectl reads them (`detector` and `decodeToList` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/helpers.go>).
+pub(crate) fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<Cow<'n, Node<'a>>> {
+    fn collect<'n, 'a>(node: Cow<'n, Node<'a>>, found: &mut Vec<Cow<'n, Node<'a>>>) {
+        let is_list = matches!(node.get("items").map(|items| &items.data), Some(Data::Array(_)));
+        if !is_list || node.get("apiVersion").is_none() || node.get("kind").is_none() {
+            found.push(node);
+            return;
+        }
+        match node {
+            Cow::Borrowed(list) => {
+                let Some(Data::Array(items)) = list.get("items").map(|items| &items.data) else { return };
                 for item in items {
-                    collect(item, found);
+                    collect(within(list, Cow::Borrowed(item)), found);
                 }
             }
-            _ => found.push(node),
+            Cow::Owned(list) => {
+                let Some(Data::Array(items)) = list.get("items").map(|items| &items.data) else { return };
+                for item in items {
+                    collect(within(&list, Cow::Owned(item.clone())), found);
+                }
+            }
         }
     }
     let mut found = Vec::new();
-    collect(document, &mut found);
+    collect(Cow::Borrowed(document), &mut found);
     found
+}
+
+/// An item with what it has of its list.
+fn within<'n, 'a>(list: &Node<'a>, item: Cow<'n, Node<'a>>) -> Cow<'n, Node<'a>> {
+    let kind = list.get("kind").and_then(Node::as_str).unwrap_or_default();
+    let named = |key| item.get(key).is_some();
+    if !matches!(item.data, Data::Object(_)) || named("apiVersion") || named("kind") {
+        return item;
+    }
+    let mut item = item.into_owned();
+    let kind =
+        Node { data: Data::String(kind.strip_suffix("List").unwrap_or(kind).to_owned().into()), span: item.span };
+    let api_version = list.get("apiVersion").cloned();
+    if let (Data::Object(members), Some(api_version)) = (&mut item.data, api_version) {
+        members.retain(|member| !matches!(&*member.key, "apiVersion" | "kind"));
+        let member = |key: &'static str, value| Member { key: key.into(), key_span: Span::default(), value };
+        members.extend([member("apiVersion", api_version), member("kind", kind)]);
+    }
+    Cow::Owned(item)
 }
 
 /// Whether a text has what templates have, other than between quotes: there it is for whoever reads the object.

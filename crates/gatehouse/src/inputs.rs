@@ -1,5 +1,6 @@
 //! Which files are checked.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,13 @@ pub const STDIN: &str = "<stdin>";
 /// Something to check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Standard input, given as `-`.
-    Stdin,
+    /// What can be read but once, and has been: standard input, given as `-`, and pipes.
+    Stream {
+        /// Where it came from; `None` for standard input.
+        path: Option<PathBuf>,
+        /// What it held.
+        bytes: Vec<u8>,
+    },
     /// A file, named or found in a folder.
     File(PathBuf),
 }
@@ -23,17 +29,14 @@ impl Input {
     /// Its name in reports.
     #[must_use]
     pub fn name(&self) -> String {
-        match self {
-            Self::Stdin => STDIN.to_owned(),
-            Self::File(path) => path.display().to_string(),
-        }
+        self.path().map_or_else(|| STDIN.to_owned(), |path| path.display().to_string())
     }
 
     /// The file, if it is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Stdin => None,
+            Self::Stream { path, .. } => path.as_deref(),
             Self::File(path) => Some(path),
         }
     }
@@ -42,13 +45,11 @@ impl Input {
     ///
     /// # Errors
     /// Whatever the system says.
-    pub fn read(&self) -> io::Result<Vec<u8>> {
-        if let Some(path) = self.path() {
-            return fs::read(path);
+    pub fn read(&self) -> io::Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Stream { bytes, .. } => Ok(Cow::Borrowed(bytes)),
+            Self::File(path) => fs::read(path).map(Cow::Owned),
         }
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        Ok(bytes)
     }
 }
 
@@ -73,12 +74,20 @@ impl Inputs {
         let mut found = Self::default();
         for path in paths {
             if path.as_os_str() == "-" {
-                found.inputs.push(Input::Stdin);
+                let mut bytes = Vec::new();
+                match io::stdin().lock().read_to_end(&mut bytes) {
+                    Ok(_) => found.inputs.push(Input::Stream { path: None, bytes }),
+                    Err(error) => found.errors.push((STDIN.into(), reason(&error))),
+                }
                 continue;
             }
             match fs::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => found.search_folder(path),
-                Ok(_) => found.inputs.push(Input::File(path.clone())),
+                Ok(metadata) if metadata.is_file() => found.inputs.push(Input::File(path.clone())),
+                Ok(_) => match fs::read(path) {
+                    Ok(bytes) => found.inputs.push(Input::Stream { path: Some(path.clone()), bytes }),
+                    Err(error) => found.errors.push((path.clone(), reason(&error))),
+                },
                 Err(error) => found.errors.push((path.clone(), reason(&error))),
             }
         }
@@ -93,8 +102,14 @@ impl Inputs {
     fn search_folder(&mut self, folder: &Path) {
         let mut files = Vec::new();
         let mut walk = WalkBuilder::new(folder);
-        // What git keeps for itself is nobody's manifest.
-        walk.require_git(false).hidden(false).filter_entry(|entry| entry.file_name() != ".git");
+        // What git keeps for itself is nobody's manifest. Of what excludes files only the one is honoured that all who have
+        // the folder have too.
+        walk.require_git(false)
+            .ignore(false)
+            .git_global(false)
+            .git_exclude(false)
+            .hidden(false)
+            .filter_entry(|entry| entry.file_name() != ".git");
         for entry in walk.build() {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| !kind.is_dir()) && is_manifest(entry.path()) => {

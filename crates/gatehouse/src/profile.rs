@@ -1,14 +1,16 @@
 //! Profiles: which policies judge which objects, by which settings. A profile is a set of Kubewarden's
 //! `ClusterAdmissionPolicy` and `AdmissionPolicy` manifests, the same that are applied to a cluster.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs};
 
 use gatehouse_engine::Evaluator;
 use gatehouse_manifest::{Format, decode, read};
-use gatehouse_policy::{Finding, Level, Node, ReadError, Request};
+use gatehouse_policy::node::Data;
+use gatehouse_policy::{Finding, Level, Node, ReadError, Request, nearest};
 use serde::Deserialize;
 
+use crate::check::objects;
 use crate::inputs;
 use crate::selector::{self, Selector};
 
@@ -36,6 +38,8 @@ pub struct ProfilePolicy {
     object_selector: Selector,
     /// An `AdmissionPolicy` judges its own namespace only.
     namespace: Option<String>,
+    /// With `matchPolicy: Exact` it judges the versions alone that its rules name.
+    exact: bool,
     /// In `mode: monitor` the cluster accepts whatever the policy says; here its findings are warnings.
     monitor: bool,
 }
@@ -70,11 +74,34 @@ pub struct MatchRule {
 }
 
 impl MatchRule {
-    /// Whether it matches the creation of an object.
-    fn matches_create(&self, target: &Target<'_>) -> bool {
+    /// Finds what would match nothing, as the controller does (`validateRulesField` in
+    /// <https://github.com/kubewarden/kubewarden-controller/blob/main/api/policies/v1/policy_validation.go>): the field, and
+    /// what is expected of it.
+    fn validate(&self) -> Result<(), (&'static str, &'static str)> {
+        const OPERATIONS: [&str; 5] = ["CREATE", "UPDATE", "DELETE", "CONNECT", "*"];
+        if self.api_groups.is_empty() {
+            return Err(("apiGroups", "at least one; that of pods and services is \"\""));
+        }
+        if self.api_versions.is_empty() {
+            return Err(("apiVersions", "at least one, such as v1"));
+        }
+        if self.resources.is_empty() || self.resources.iter().any(|of| of.bytes().any(|of| of.is_ascii_uppercase())) {
+            return Err(("resources", "plural names in small letters, such as pods"));
+        }
+        if self.operations.is_empty() || self.operations.iter().any(|of| !OPERATIONS.contains(&of.as_str())) {
+            return Err(("operations", "some of CREATE, UPDATE, DELETE, CONNECT and *"));
+        }
+        match self.scope.as_deref() {
+            None | Some("Cluster" | "Namespaced" | "*") => Ok(()),
+            Some(_) => Err(("scope", "Cluster, Namespaced or *")),
+        }
+    }
+
+    /// Whether it matches the creation of an object, in its own version or in any.
+    fn matches_create(&self, target: &Target<'_>, any_version: bool) -> bool {
         let any = |list: &[String], value: &str| list.iter().any(|listed| listed == "*" || listed == value);
         any(&self.api_groups, target.group)
-            && any(&self.api_versions, target.version)
+            && (any_version || any(&self.api_versions, target.version))
             && any(&self.operations, "CREATE")
             // `*/*` is every resource with its subresources; `pods/*` is every subresource of pods, not the pods.
             && self.resources.iter().any(|listed| listed == "*" || listed == "*/*" || *listed == target.resource)
@@ -84,6 +111,34 @@ impl MatchRule {
                 _ => true,
             }
     }
+}
+
+/// The fields of a policy's `spec` (<https://docs.kubewarden.io/reference/CRDs>).
+const SPEC_FIELDS: &[&str] = &[
+    "backgroundAudit",
+    "contextAwareResources",
+    "failurePolicy",
+    "matchConditions",
+    "matchPolicy",
+    "message",
+    "mode",
+    "module",
+    "mutating",
+    "namespaceSelector",
+    "objectSelector",
+    "policyServer",
+    "rules",
+    "settings",
+    "sideEffects",
+    "timeoutEvalSeconds",
+    "timeoutSeconds",
+];
+
+/// A field of a `spec` that is none, but much like one: what is written there would count for nothing.
+fn mistyped(spec: &Node<'_>) -> Option<(String, &'static str)> {
+    let Data::Object(members) = &spec.data else { return None };
+    let unknown = members.iter().map(|member| &*member.key).filter(|key| !SPEC_FIELDS.contains(key));
+    unknown.into_iter().find_map(|key| Some((key.to_owned(), nearest(key, SPEC_FIELDS.iter().copied())?)))
 }
 
 /// An object that is to be judged, with what decides which policies do.
@@ -110,7 +165,17 @@ pub trait Namespaces {
 impl ProfilePolicy {
     /// Whether the policy judges an object.
     pub fn matches(&self, target: &Target<'_>, namespaces: &impl Namespaces) -> bool {
-        self.rules.iter().any(|rule| rule.matches_create(target))
+        self.selects(target, namespaces, false)
+    }
+
+    /// Whether the policy would judge an object in another version, to which an API server converts it (`matchPolicy:
+    /// Equivalent`, the default).
+    pub fn matches_converted(&self, target: &Target<'_>, namespaces: &impl Namespaces) -> bool {
+        !self.exact && self.selects(target, namespaces, true)
+    }
+
+    fn selects(&self, target: &Target<'_>, namespaces: &impl Namespaces, any_version: bool) -> bool {
+        self.rules.iter().any(|rule| rule.matches_create(target, any_version))
             && self.namespace.as_ref().is_none_or(|namespace| namespace == target.request.namespace)
             && (self.object_selector.is_empty()
                 || self.object_selector.matches(|key| selector::label(target.request.object, key)))
@@ -187,6 +252,7 @@ struct Metadata<'m> {
 struct Spec<'m> {
     module: &'m str,
     mode: &'m str,
+    match_policy: &'m str,
     rules: Option<Vec<MatchRule>>,
     namespace_selector: Selector,
     object_selector: Selector,
@@ -222,7 +288,7 @@ impl Profile {
         }
         for input in found.inputs {
             loader.profile = input.name();
-            match input.path().map_or_else(|| input.read(), fs::read) {
+            match input.read() {
                 Ok(bytes) => loader.read(&bytes),
                 Err(error) => loader.error(inputs::reason(&error)),
             }
@@ -240,6 +306,7 @@ impl Profile {
             namespace_selector: Selector::default(),
             object_selector: Selector::default(),
             namespace: None,
+            exact: false,
             monitor: false,
         };
         Self { policies: vec![policy] }
@@ -277,10 +344,12 @@ impl<R: Runner> Loader<'_, R> {
                     continue;
                 }
             };
-            if let Err((at, reason)) = self.policy(&document.node) {
-                let (nearest, _) = document.node.nearest(&at);
-                let span = nearest.node.span;
-                self.error(format!("line {}, column {}: {reason}", span.line, span.column));
+            for object in objects(&document.node) {
+                if let Err((at, reason)) = self.policy(&object) {
+                    let (nearest, _) = object.nearest(&at);
+                    let span = nearest.node.span;
+                    self.error(format!("line {}, column {}: {reason}", span.line, span.column));
+                }
             }
         }
     }
@@ -308,6 +377,19 @@ impl<R: Runner> Loader<'_, R> {
             return Err((at(&["metadata"]), "metadata.name: it is required".to_owned()));
         }
         let spec = manifest.spec;
+        if let Some((field, near)) = node.get("spec").and_then(mistyped) {
+            let reason = format!("policy {name}: spec.{field}: there is no such field; did you mean {near:?}?");
+            return Err((at(&["spec"]).key(field), reason));
+        }
+        for (index, rule) in spec.rules.iter().flatten().enumerate() {
+            if let Err((field, expected)) = rule.validate() {
+                let path = at(&["spec", "rules"]).index(index).key(field);
+                return Err((path, format!("policy {name}: spec.rules[{index}].{field}: expected {expected}")));
+            }
+        }
+        if spec.rules.as_ref().is_some_and(Vec::is_empty) {
+            return Err((at(&["spec", "rules"]), format!("policy {name}: spec.rules: expected at least one")));
+        }
         if let Some(condition) = spec.match_conditions.first() {
             let reason = format!("policy {name}: matchConditions ({:?}) are not evaluated yet", condition.name);
             return Err((at(&["spec", "matchConditions"]), reason));
@@ -332,6 +414,7 @@ impl<R: Runner> Loader<'_, R> {
             namespace_selector: spec.namespace_selector,
             object_selector: spec.object_selector,
             namespace,
+            exact: spec.match_policy == "Exact",
             monitor: spec.mode == "monitor",
         });
         Ok(())

@@ -11,7 +11,7 @@ use gatehouse_policy::module::printable;
 use crate::check::{FileReport, Summary};
 
 pub use json::Json;
-pub use pretty::{Pretty, problem};
+pub use pretty::{Pretty, problems};
 
 /// Renders what was found in a file, in the thread that checked it.
 pub trait Render: Sync {
@@ -47,8 +47,7 @@ pub struct Rendered {
 impl Rendered {
     /// Renders a file's report.
     pub fn of(report: &FileReport, text: &str, render: &impl Render) -> Self {
-        let problems = report.problems.iter().map(|of| problem(of, report, text)).collect();
-        Self { findings: render.findings(report, text), problems }
+        Self { findings: render.findings(report, text), problems: problems(report, text) }
     }
 }
 

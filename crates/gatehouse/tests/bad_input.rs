@@ -78,6 +78,18 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
             "2:13",
             "since Kubernetes 1.25 no API server serves autoscaling/v2beta1",
         ),
+        (
+            "bom.yaml",
+            b"apiVersion: v1\nkind: ConfigMap\n---\n\xef\xbb\xbfapiVersion: v1\nkind: Pod\n".to_vec(),
+            "4:1",
+            "a byte order mark (U+FEFF) stands before this",
+        ),
+        (
+            "space.yaml",
+            b"apiVersion: v1\nkind: ConfigMap\n--- \xc2\xa0\n".to_vec(),
+            "3:5",
+            "this is a space that YAML does not know, \\u{a0}",
+        ),
         ("kind.yaml", b"apiVersion: v1\nkind: 5\n".to_vec(), "2:7", "kind: expected a string, found the number 5"),
     ];
     for (name, content, place, message) in cases {
@@ -229,6 +241,19 @@ fn nothing_in_a_manifest_reaches_the_terminal_unescaped() {
         );
         assert!(!text.lines().any(|line| line.starts_with("::")), "{text}");
     }
+}
+
+/// A hundred times as many errors take no ten thousand times as long.
+#[test]
+fn many_broken_documents_are_read_in_one_pass() {
+    let broken = "a: [\n---\n".repeat(20_000);
+    let (status, _, err) = check(&[("broken.yaml", broken.as_bytes())], &["broken.yaml"]);
+    assert_eq!(status, 2);
+    assert!(
+        err.contains("20000 that could not be checked"),
+        "{}",
+        err.len()
+    );
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn a_profile_decides_which_objects_are_judged() {
         (every.replace("[pods]", "['pods/*']"), false),
         (every.replace("[pods]", "[deployments]"), false),
         (every.replace("['']", "[apps]"), false),
-        (every.replace("[v1]", "[v2]"), false),
+        (every.replace("[v1]", "[v2]") + "  matchPolicy: Exact\n", false),
         (every.replace("CREATE", "UPDATE"), false),
         (every.replace("CREATE", "'*'"), true),
         (every.replace("operations", "scope: Cluster, operations"), false),
@@ -187,6 +187,68 @@ fn a_profile_decides_which_objects_are_judged() {
     }
     assert!(judged("AdmissionPolicy", every));
     assert!(!judged("AdmissionPolicy", &every.replace("pods", "services")));
+}
+
+/// An API server would convert the object for the policy, which nobody does here: that is no pass.
+#[test]
+fn an_object_of_another_version_than_the_rules_name_is_not_passed() {
+    let rules = "  rules: [{apiGroups: [autoscaling], apiVersions: [v2], resources: [horizontalpodautoscalers], operations: [CREATE]}]\n";
+    let object =
+        "kind: HorizontalPodAutoscaler\napiVersion: autoscaling/v1\nmetadata: {name: web}\nspec: {maxReplicas: 3}\n";
+    let files = folder(&[("profile.yaml", &profile("ClusterAdmissionPolicy", rules)), ("hpa.yaml", object)]);
+    let answer = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "hpa.yaml"], "");
+    assert_eq!(answer.status, 2, "{}", answer.err);
+    assert!(answer.err.contains("of other versions than autoscaling/v1"), "{}", answer.err);
+}
+
+/// What comes by a pipe is read once, and still searched for namespaces first.
+#[test]
+fn namespaces_are_found_in_standard_input() {
+    let rules = "  rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE]}]\n  namespaceSelector: {matchLabels: {tier: front}}\n";
+    let files = folder(&[("profile.yaml", &profile("ClusterAdmissionPolicy", rules))]);
+    let namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {tier: front}}\n";
+    let input = format!("{POD}{namespace}");
+    let answer = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "-"], &input);
+    assert_eq!(answer.status, 1, "{}", answer.err);
+}
+
+/// As kubectl reads them: whatever has items is a list, and they may leave out what the list says.
+#[test]
+fn items_have_what_their_list_says() {
+    let pod = "{metadata: {name: web}, spec: {containers: [{name: app, image: nginx}]}}";
+    let full = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: app, image: nginx}]}}";
+    for text in [
+        format!("apiVersion: v1\nkind: PodList\nitems: [{pod}]\n"),
+        format!("apiVersion: v1\nkind: Pod\nitems: [{full}]\n"),
+        format!("apiVersion: v1\nkind: List\nitems: [{{apiVersion: v1, kind: PodList, items: [{pod}]}}]\n"),
+    ] {
+        let answer = gatehouse_with(&root(), &["check", "--output-format", "json", "-"], &text);
+        assert_eq!(answer.status, 1, "{text}{}", answer.err);
+        assert!(answer.err.starts_with("checked 1 object in 1 file"), "{text}{}", answer.err);
+    }
+}
+
+#[test]
+fn what_only_one_machine_ignores_is_not_ignored() {
+    let files = folder(&[("a/pod.yaml", POD), ("a/.ignore", "*.yaml\n")]);
+    let answer = gatehouse_with(files.path(), &["check", "a"], "");
+    assert_eq!(answer.status, 1, "{}", answer.err);
+}
+
+/// Neither a lone carriage return nor an alias brings a secret into a report.
+#[test]
+fn secrets_are_masked_wherever_they_are_written() {
+    for text in [
+        "# one\rapiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: c\n    image: nginx\n    env: [{name: DB_PASSWORD, value: hunter2s3cr3t}]\n",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - {name: c, image: nginx, env: [{name: X, value: &p hunter2s3cr3t}, {name: DB_PASSWORD, value: *p}]}\n",
+        "{\"apiVersion\": \"v1\",\r\"kind\": \"Pod\", \"spec\": {\"containers\": [{\"name\": \"c\", \"image\": \"nginx\",\n\"env\": [{\"name\": \"DB_PASSWORD\", \"value\": \"hunter2s3cr3t\"}]}]}}",
+    ] {
+        let files = folder(&[("pod.yaml", text)]);
+        let answer = gatehouse_with(files.path(), &["check", "."], "");
+        assert_eq!(answer.status, 1, "{}", answer.err);
+        assert!(answer.out.contains("secret-env/literal"), "{}", answer.out);
+        assert!(!answer.out.contains("hunter2s3cr3t"), "{}", answer.out);
+    }
 }
 
 #[test]
@@ -205,6 +267,32 @@ fn a_bad_profile_is_an_error_with_its_place() {
         (
             profile("ClusterAdmissionPolicyGroup", ""),
             "line 2, column 7: expected a ClusterAdmissionPolicy or an AdmissionPolicy",
+        ),
+        (
+            profile("ClusterAdmissionPolicy", "  setting: {pullPolicy: Always}\n"),
+            "spec.setting: there is no such field; did you mean \"settings\"?",
+        ),
+        (profile("ClusterAdmissionPolicy", "  rules: []\n"), "spec.rules: expected at least one"),
+        (
+            profile(
+                "ClusterAdmissionPolicy",
+                "  rules: [{apiGroup: [''], apiVersions: [v1], resources: [pods], operations: [CREATE]}]\n",
+            ),
+            "spec.rules[0].apiGroups: expected at least one",
+        ),
+        (
+            profile(
+                "ClusterAdmissionPolicy",
+                "  rules: [{apiGroups: [''], apiVersions: [v1], resources: [Pods], operations: [CREATE]}]\n",
+            ),
+            "spec.rules[0].resources: expected plural names",
+        ),
+        (
+            profile(
+                "ClusterAdmissionPolicy",
+                "  rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [create]}]\n",
+            ),
+            "spec.rules[0].operations: expected some of CREATE",
         ),
         (
             profile("ClusterAdmissionPolicy", "  settings: {pullPolice: Always}\n"),

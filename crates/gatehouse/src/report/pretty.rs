@@ -9,7 +9,7 @@ use gatehouse_policy::node::{Data, Span};
 use gatehouse_policy::{Fix, Level, Node, PatchOperation, Segment};
 
 use super::{Frame, Render};
-use crate::check::{FileReport, Located, Problem};
+use crate::check::{FileReport, Located, Problem, Secret};
 
 /// Lines of source with the finding beneath, coloured; the stream that they are written to takes the colour out where
 /// nobody sees it.
@@ -98,12 +98,19 @@ fn is_word(text: &str) -> bool {
     ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Something that could not be checked, with its line where there is one. Of that line, what a finding says is a secret
-/// is not shown.
+/// What could not be checked of a file whose text is `text`, each with its line where there is one. Of that line, what a
+/// finding says is a secret is not shown.
 #[must_use]
-pub fn problem(problem: &Problem, report: &FileReport, text: &str) -> String {
+pub fn problems(report: &FileReport, text: &str) -> String {
+    if report.problems.is_empty() {
+        return String::new();
+    }
     let text = masked(text, report);
     let lines = Lines::new(&text);
+    report.problems.iter().map(|of| problem(of, &lines)).collect()
+}
+
+fn problem(problem: &Problem, lines: &Lines<'_>) -> String {
     let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(lines.snippet(
         &problem.file,
         problem.span,
@@ -118,25 +125,47 @@ pub fn problem(problem: &Problem, report: &FileReport, text: &str) -> String {
 /// A file's text with a star in place of each character of its secrets: what is shown for one finding may stand on the
 /// same line as the secret of another. White space stays, so that lines and columns do.
 fn masked<'t>(text: &'t str, report: &FileReport) -> Cow<'t, str> {
-    let findings = report.findings.iter().filter(|finding| finding.secret).map(|finding| finding.span);
-    let problems = report.problems.iter().filter(|problem| problem.secret).map(|problem| problem.span);
-    let spans: Vec<Span> = findings.chain(problems).collect();
-    if spans.is_empty() {
+    let findings = report.findings.iter().filter_map(|finding| Some((finding.span, finding.secret.as_ref()?)));
+    let problems = report.problems.iter().filter_map(|problem| Some((problem.span, problem.secret.as_ref()?)));
+    let mut secrets: Vec<(Span, &Secret)> = findings.chain(problems).collect();
+    if secrets.is_empty() {
         return Cow::Borrowed(text);
     }
+    secrets.sort_by_key(|(span, _)| (span.line, span.column));
     let mut masked = String::with_capacity(text.len());
-    for (line, source) in (1..).zip(text.split_inclusive('\n')) {
-        let here: Vec<&Span> = spans.iter().filter(|span| (span.line..=span.end_line).contains(&line)).collect();
-        if here.is_empty() {
+    let mut rest = &secrets[..];
+    // Those that go on from the lines before.
+    let mut open: Vec<Span> = Vec::new();
+    for (number, source) in (1..).zip(Lines::new(text).all()) {
+        let (here, after) = rest.split_at(rest.partition_point(|(span, _)| span.line <= number));
+        rest = after;
+        open.extend(here.iter().map(|(span, _)| *span));
+        if open.is_empty() {
             masked.push_str(source);
             continue;
         }
-        for (column, character) in (1..).zip(source.chars()) {
-            let hides = |span: &&Span| {
-                (span.line < line || span.column <= column) && (line < span.end_line || column < span.end_column)
-            };
-            let is_hidden = !character.is_whitespace() && here.iter().any(hides);
-            masked.push(if is_hidden { '*' } else { character });
+        // How many secrets start, less how many end, before each character.
+        let length = source.chars().count();
+        let mut changes = vec![0_i64; length + 2];
+        let place = |column: u32| usize::try_from(column.saturating_sub(1)).unwrap_or(length).min(length);
+        for span in &open {
+            let start = if span.line < number { 0 } else { place(span.column) };
+            let end = if span.end_line > number { length } else { place(span.end_column) };
+            changes[start] += 1;
+            changes[end.max(start)] -= 1;
+        }
+        let mut depth = 0;
+        for (character, change) in source.chars().zip(&changes) {
+            depth += change;
+            masked.push(if depth > 0 && !character.is_whitespace() { '*' } else { character });
+        }
+        open.retain(|span| span.end_line > number);
+    }
+    // What an alias stands for is written elsewhere.
+    for text in secrets.iter().flat_map(|(_, secret)| &secret.0) {
+        if masked.contains(text.as_str()) {
+            let stars: String = text.chars().map(|of| if of.is_whitespace() { of } else { '*' }).collect();
+            masked = masked.replace(text.as_str(), &stars);
         }
     }
     Cow::Owned(masked)
@@ -153,8 +182,17 @@ const LONGEST_LINE: usize = 4096;
 
 impl<'t> Lines<'t> {
     fn new(text: &'t str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let bytes = text.as_bytes();
+        // As in YAML, `\r` alone ends a line too.
+        let is_end = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+        let starts = std::iter::once(0).chain((0..bytes.len()).filter(is_end).map(|at| at + 1)).collect();
         Self { text, starts }
+    }
+
+    /// All of them, with their ends.
+    fn all(&self) -> impl Iterator<Item = &'t str> {
+        let ends = self.starts.iter().skip(1).copied().chain([self.text.len()]);
+        self.starts.iter().zip(ends).filter_map(|(start, end)| self.text.get(*start..end))
     }
 
     /// The line with a number that counts from 1, without its end.
@@ -177,7 +215,9 @@ impl<'t> Lines<'t> {
             let [line, column] = [span.line, span.column].map(|number| usize::try_from(number).unwrap_or(0));
             return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
         };
-        let range = columns(line, span);
+        // A terminal obeys what it is sent.
+        let line: String = line.chars().map(|of| if is_shown(of) { of } else { '\u{fffd}' }).collect();
+        let range = columns(&line, span);
         let mut annotation = AnnotationKind::Primary.span(range);
         if !label.is_empty() {
             annotation = annotation.label(printable(label));
@@ -185,6 +225,11 @@ impl<'t> Lines<'t> {
         let start = usize::try_from(span.line).unwrap_or(1);
         vec![Snippet::source(line).path(file).line_start(start).annotation(annotation).into()]
     }
+}
+
+/// Whether a character can be shown as it is.
+fn is_shown(character: char) -> bool {
+    character == '\t' || printable(character.encode_utf8(&mut [0; 4])).starts_with(character)
 }
 
 /// The bytes of a line that a span covers: to the line's end where the span goes on below it.
