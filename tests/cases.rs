@@ -67,11 +67,17 @@ fn fixes_hold(policy: &Policy, settings: &Value, request: &Value, found: &[Findi
     Ok(())
 }
 
-/// Whether the spec of what a request changes is settled: that of a Pod that runs, and of a Job.
+/// Whether the spec of what a request brings is settled: that of a Pod that runs, of a Job, and of what a controller made.
 fn is_settled(request: &Value) -> bool {
-    request["operation"] == "UPDATE"
-        && request["subResource"].as_str().is_none_or(str::is_empty)
-        && matches!(request["kind"]["kind"].as_str(), Some("Pod" | "Job"))
+    let is_update = request["operation"] == "UPDATE" && request["subResource"].as_str().is_none_or(str::is_empty);
+    match request["kind"]["kind"].as_str() {
+        Some("Pod" | "Job") => is_update,
+        Some("ReplicaSet" | "ReplicationController") => {
+            let owners = request["object"]["metadata"]["ownerReferences"].as_array();
+            owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true))
+        }
+        _ => false,
+    }
 }
 
 /// A module that fixes returns the object with every fix, or refuses for what has none.

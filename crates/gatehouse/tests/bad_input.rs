@@ -249,11 +249,7 @@ fn many_broken_documents_are_read_in_one_pass() {
     let broken = "a: [\n---\n".repeat(20_000);
     let (status, _, err) = check(&[("broken.yaml", broken.as_bytes())], &["broken.yaml"]);
     assert_eq!(status, 2);
-    assert!(
-        err.contains("20000 that could not be checked"),
-        "{}",
-        err.len()
-    );
+    assert!(err.contains("20000 that could not be checked"), "{}", err.len());
 }
 
 #[test]
