@@ -48,7 +48,7 @@ impl<'r> Request<'r> {
     /// Whether nothing in the object's spec may be mended: what a Pod runs with cannot be changed once it is there, nor can a
     /// Job's template (`ValidatePodUpdate` and `ValidateJobUpdate` below
     /// <https://github.com/kubernetes/kubernetes/tree/master/pkg/apis>), so that a request that is fine would be refused for
-    /// its fix. And what a controller made is compared with what it wanted: a Deployment whose ReplicaSets are changed makes
+    /// its fix. And what a controller made is compared with what it wanted: a Deployment whose `ReplicaSet`s are changed makes
     /// new ones without end (`EqualIgnoreHash` in
     /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/deployment/util/deployment_util.go>).
     pub(crate) fn is_settled(&self) -> bool {
