@@ -36,18 +36,28 @@ struct Reader {
     word: Option<String>,
     /// Whether the next word is where a redirection leads.
     redirects: bool,
-    /// Whether the command may be left out without a failure.
-    is_optional: bool,
+    /// How what comes is joined to what was before.
+    joint: Joint,
     /// Whether a program took the shell's place.
     has_ended: bool,
     /// How many loops, conditions and groups are open whose commands do not count.
     depth: usize,
     /// How many commands there were before the list of commands, joined by `&&`, `||` and `|`, that is being read.
     list: usize,
-    /// Whether that list goes on after what joins it.
-    goes_on: bool,
     /// The groups that are open, `( … )` and `{ …; }`.
     groups: Vec<Group>,
+}
+
+/// How a command is joined to the one before it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Joint {
+    /// Not at all: it starts a list.
+    #[default]
+    Apart,
+    /// It runs after it, or beside it in a pipe.
+    Joined,
+    /// It may be left out without a failure: after `||`, or after a test and `&&`.
+    Optional,
 }
 
 /// A group, with what was known before it.
@@ -73,7 +83,7 @@ impl Reader {
             };
             match next {
                 ' ' | '\t' | '\r' => self.end_word(),
-                '\n' if self.goes_on && self.word.is_none() && self.words.is_empty() => {}
+                '\n' if self.joint != Joint::Apart && self.word.is_none() && self.words.is_empty() => {}
                 '\n' | ';' => {
                     self.end_command()?;
                     self.list = self.script.commands.len();
@@ -84,8 +94,8 @@ impl Reader {
                 }
                 '&' if follows('&') => {
                     self.end_command()?;
-                    self.is_optional = self.script.commands.last().is_some_and(|words| is_test(words));
-                    self.goes_on = true;
+                    let may_fail = self.script.commands.last().is_some_and(|words| is_test(words));
+                    self.joint = if may_fail { Joint::Optional } else { Joint::Joined };
                 }
                 '&' if follows('>') => self.redirect(),
                 '&' => {
@@ -101,13 +111,12 @@ impl Reader {
                 '(' => return None,
                 '|' if follows('|') => {
                     self.end_command()?;
-                    self.is_optional = true;
-                    self.goes_on = true;
+                    self.joint = Joint::Optional;
                 }
                 '|' => {
                     self.end_command()?;
                     self.script.whole = false;
-                    self.goes_on = true;
+                    self.joint = Joint::Joined;
                 }
                 '<' if follows('<') => return None,
                 '>' | '<' => {
@@ -181,14 +190,13 @@ impl Reader {
 
     /// A group starts. Where it may be left out, so may all that is in it.
     fn open(&mut self, is_subshell: bool) {
-        let is_optional = std::mem::take(&mut self.is_optional);
+        let is_optional = std::mem::take(&mut self.joint) == Joint::Optional;
         let inner = self.depth + usize::from(is_optional);
         self.script.whole &= !is_optional;
         let Self { list, has_ended, depth, .. } = *self;
         self.groups.push(Group { is_subshell, list, has_ended, depth: (inner, depth) });
         self.depth = inner;
         self.list = self.script.commands.len();
-        self.goes_on = false;
     }
 
     /// The group that was opened last ends; a `)` may also be that of a pattern of `case`.
@@ -227,8 +235,7 @@ impl Reader {
             rest = behind;
         }
         let Some(first) = rest.first().map(String::as_str) else { return Some(()) };
-        self.goes_on = false;
-        let is_optional = std::mem::take(&mut self.is_optional);
+        let is_optional = std::mem::take(&mut self.joint) == Joint::Optional;
         let (opens, closes) = (OPENERS.contains(&first), CLOSERS.contains(&first));
         if is_optional || opens || closes || self.depth > 0 {
             self.script.whole = false;
