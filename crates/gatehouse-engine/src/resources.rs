@@ -57,9 +57,11 @@ pub fn removed(api_version: &str, kind: &str) -> Option<Removed> {
         ("extensions/v1beta1", "DaemonSet" | "Deployment" | "ReplicaSet")
         | ("apps/v1beta1", "Deployment" | "StatefulSet")
         | ("apps/v1beta2", "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet") => ("1.16", "apps/v1"),
+        ("extensions/v1beta1", "NetworkPolicy") => ("1.16", "networking.k8s.io/v1"),
         ("batch/v2alpha1", "CronJob") => ("1.21", "batch/v1"),
         ("extensions/v1beta1" | "networking.k8s.io/v1beta1", "Ingress") => ("1.22", "networking.k8s.io/v1"),
         ("batch/v1beta1", "CronJob") => ("1.25", "batch/v1"),
+        ("policy/v1beta1", "PodDisruptionBudget") => ("1.25", "policy/v1"),
         ("autoscaling/v2beta1", "HorizontalPodAutoscaler") => ("1.25", "autoscaling/v2"),
         ("autoscaling/v2beta2", "HorizontalPodAutoscaler") => ("1.26", "autoscaling/v2"),
         _ => return None,
