@@ -1,7 +1,7 @@
 //! Checks files: reads each, finds its objects, and judges them by a profile.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path as FilePath;
 
 use gatehouse_engine::{EvaluationError, is_namespaced, removed, resource};
@@ -139,6 +139,8 @@ pub struct FileReport {
     pub objects: usize,
     /// What is to be said of it whether or not anybody asks: that there is nothing in it.
     pub note: Option<String>,
+    /// Namespaces of its objects whose labels a policy asked for, and of which no manifest is among the files.
+    pub unknown_namespaces: BTreeSet<String>,
 }
 
 impl FileReport {
@@ -215,9 +217,9 @@ impl KnownNamespaces {
                 for object in objects(&document.node) {
                     let text = |keys: &[&str]| object.descend(keys).and_then(Node::as_str);
                     if text(&["kind"]) == Some("Namespace") && text(&["apiVersion"]) == Some("v1") {
-                        let Some(Data::Object(labels)) = object.descend(&["metadata", "labels"]).map(|node| &node.data)
-                        else {
-                            continue;
+                        let labels = match object.descend(&["metadata", "labels"]).map(|node| &node.data) {
+                            Some(Data::Object(labels)) => &labels[..],
+                            _ => &[],
                         };
                         let labels = labels
                             .iter()
@@ -350,6 +352,9 @@ impl Checker<'_> {
         let mut errors: Vec<ReadError> = Vec::new();
         let mut is_judged = false;
         for policy in &self.profile.policies {
+            if policy.needs_namespaces() && namespaced && !self.namespaces.0.contains_key(request.namespace) {
+                report.unknown_namespaces.insert(request.namespace.to_owned());
+            }
             if !policy.matches(&target, &self.namespaces) {
                 continue;
             }

@@ -210,10 +210,10 @@ impl ProfilePolicy {
         Ok(findings)
     }
 
-    /// Whether it looks at the labels of namespaces.
+    /// Whether it looks at labels of namespaces that only their manifests tell.
     #[must_use]
     pub fn needs_namespaces(&self) -> bool {
-        !self.namespace_selector.is_empty()
+        self.namespace_selector.asks_beyond(NAME_LABEL)
     }
 }
 

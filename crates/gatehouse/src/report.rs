@@ -4,6 +4,7 @@
 mod json;
 mod pretty;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use gatehouse_policy::module::printable;
@@ -58,6 +59,7 @@ pub struct Output<'o> {
     frame: Frame,
     verbose: bool,
     started: bool,
+    unknown_namespaces: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Output<'_> {
@@ -69,7 +71,7 @@ impl std::fmt::Debug for Output<'_> {
 impl<'o> Output<'o> {
     /// Prints findings to `out` and all else to `err`; with `verbose` also what is passed over.
     pub fn new(out: &'o mut dyn Write, err: &'o mut dyn Write, render: &impl Render, verbose: bool) -> Self {
-        Self { out, err, frame: render.frame(), verbose, started: false }
+        Self { out, err, frame: render.frame(), verbose, started: false, unknown_namespaces: BTreeSet::new() }
     }
 
     /// Prints what came of a file.
@@ -87,6 +89,7 @@ impl<'o> Output<'o> {
             self.out.flush()?;
             write!(self.err, "{}", rendered.problems)?;
         }
+        self.unknown_namespaces.extend(report.unknown_namespaces.iter().cloned());
         if let Some(note) = &report.note {
             writeln!(self.err, "note: {}", printable(note))?;
         }
@@ -105,6 +108,13 @@ impl<'o> Output<'o> {
     pub fn finish(self, summary: &Summary) -> io::Result<()> {
         write!(self.out, "{}", if self.started { self.frame.end } else { self.frame.empty })?;
         self.out.flush()?;
+        for namespace in &self.unknown_namespaces {
+            let name = printable(namespace);
+            writeln!(
+                self.err,
+                "note: the namespace {name} is not among the files: to namespaceSelectors it has no labels"
+            )?;
+        }
         writeln!(self.err, "{}", sentence(summary))?;
         if summary.passed_over > 0 && !self.verbose {
             let (documents, are) = counted(summary.passed_over, "document", "documents");

@@ -36,6 +36,12 @@ impl Selector {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
     }
 
+    /// Whether it asks for a label other than this one.
+    pub(crate) fn asks_beyond(&self, key: &str) -> bool {
+        let expressions = self.match_expressions.iter().map(|requirement| &requirement.key);
+        self.match_labels.keys().chain(expressions).any(|asked| asked != key)
+    }
+
     /// Whether it selects an object with these labels.
     pub(crate) fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.match_labels.iter().all(|(key, value)| label(key) == Some(value))

@@ -210,6 +210,14 @@ fn namespaces_are_found_in_standard_input() {
     let input = format!("{POD}{namespace}");
     let answer = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "-"], &input);
     assert_eq!(answer.status, 1, "{}", answer.err);
+    assert!(!answer.err.contains("note: "), "{}", answer.err);
+    let answer = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "-"], POD);
+    assert_eq!(answer.status, 0, "{}", answer.err);
+    let bare = format!("{POD}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: shop}}\n");
+    let unlabelled = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "-"], &bare);
+    assert!(unlabelled.status == 0 && !unlabelled.err.contains("note: "), "{}", unlabelled.err);
+    let note = "note: the namespace shop is not among the files: to namespaceSelectors it has no labels\n";
+    assert!(answer.err.starts_with(note), "{}", answer.err);
 }
 
 /// As kubectl reads them: whatever has items is a list, and they may leave out what the list says.
