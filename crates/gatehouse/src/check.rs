@@ -64,7 +64,7 @@ impl Secret {
         const SHORTEST: usize = 4;
         fn collect(node: &Node<'_>, texts: &mut Vec<String>) {
             match &node.data {
-                Data::String(text) if text.trim().len() >= SHORTEST => texts.push(text.trim().to_owned()),
+                Data::String(text) => texts.push(text.trim().to_owned()),
                 Data::Number(number) => texts.push(number.to_string()),
                 Data::Array(items) => items.iter().for_each(|item| collect(item, texts)),
                 Data::Object(members) => members.iter().for_each(|member| collect(&member.value, texts)),
@@ -352,7 +352,7 @@ impl Checker<'_> {
         let mut errors: Vec<ReadError> = Vec::new();
         let mut is_judged = false;
         for policy in &self.profile.policies {
-            if policy.needs_namespaces() && namespaced && !self.namespaces.0.contains_key(request.namespace) {
+            if namespaced && policy.asks_its_namespace(&target) && !self.namespaces.0.contains_key(request.namespace) {
                 report.unknown_namespaces.insert(request.namespace.to_owned());
             }
             if !policy.matches(&target, &self.namespaces) {
@@ -476,27 +476,27 @@ fn format(input: &Input) -> Format {
 /// neither `apiVersion` nor `kind` has those of the list, as kubectl reads them (`detector` and `decodeToList` in
 /// <https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/helpers.go>).
 pub(crate) fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<Cow<'n, Node<'a>>> {
-    fn collect<'n, 'a>(node: Cow<'n, Node<'a>>, found: &mut Vec<Cow<'n, Node<'a>>>) {
-        let is_list = matches!(node.get("items").map(|items| &items.data), Some(Data::Array(_)));
-        if !is_list || node.get("apiVersion").is_none() || node.get("kind").is_none() {
-            found.push(node);
-            return;
-        }
-        match node {
-            Cow::Borrowed(list) => {
-                let Some(Data::Array(items)) = list.get("items").map(|items| &items.data) else { return };
-                for item in items {
-                    collect(within(list, Cow::Borrowed(item)), found);
-                }
-            }
-            Cow::Owned(list) => {
-                let Some(Data::Array(items)) = list.get("items").map(|items| &items.data) else { return };
-                for item in items {
-                    collect(within(&list, Cow::Owned(item.clone())), found);
-                }
-            }
+    fn items<'i, 'a>(node: &'i Node<'a>) -> Option<&'i [Node<'a>]> {
+        match &node.get("items")?.data {
+            Data::Array(items) if node.get("apiVersion").is_some() && node.get("kind").is_some() => Some(items),
+            _ => None,
         }
     }
+
+    fn collect<'n, 'a>(node: Cow<'n, Node<'a>>, found: &mut Vec<Cow<'n, Node<'a>>>) {
+        let items: Option<Vec<Cow<'n, Node<'a>>>> = match &node {
+            Cow::Borrowed(list) => items(list).map(|items| items.iter().map(Cow::Borrowed).collect()),
+            Cow::Owned(list) => items(list).map(|items| items.iter().cloned().map(Cow::Owned).collect()),
+        };
+        let Some(items) = items else {
+            found.push(node);
+            return;
+        };
+        for item in items {
+            collect(within(&node, item), found);
+        }
+    }
+
     let mut found = Vec::new();
     collect(Cow::Borrowed(document), &mut found);
     found

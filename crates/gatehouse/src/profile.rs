@@ -210,6 +210,12 @@ impl ProfilePolicy {
         Ok(findings)
     }
 
+    /// Whether labels of an object's namespace, which only its manifest tells, decide whether the policy judges the object.
+    #[must_use]
+    pub fn asks_its_namespace(&self, target: &Target<'_>) -> bool {
+        self.needs_namespaces() && self.rules.iter().any(|rule| rule.matches_create(target, false))
+    }
+
     /// Whether it looks at labels of namespaces that only their manifests tell.
     #[must_use]
     pub fn needs_namespaces(&self) -> bool {

@@ -216,6 +216,9 @@ fn namespaces_are_found_in_standard_input() {
     let bare = format!("{POD}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: shop}}\n");
     let unlabelled = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "-"], &bare);
     assert!(unlabelled.status == 0 && !unlabelled.err.contains("note: "), "{}", unlabelled.err);
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n";
+    let unasked = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "-"], other);
+    assert!(unasked.status == 0 && !unasked.err.contains("note: "), "{}", unasked.err);
     let note = "note: the namespace shop is not among the files: to namespaceSelectors it has no labels\n";
     assert!(answer.err.starts_with(note), "{}", answer.err);
 }
