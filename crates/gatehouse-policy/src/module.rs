@@ -165,13 +165,19 @@ fn unreadable(policy: &Policy, error: &ReadError) -> Answer<'static> {
 pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || is_bidirectional(character) {
-            printable.extend(character.escape_default());
-        } else {
+        if is_printable(character) {
             printable.push(character);
+        } else {
+            printable.extend(character.escape_default());
         }
     }
     printable
+}
+
+/// Whether a terminal shows a character and does nothing else.
+#[must_use]
+pub fn is_printable(character: char) -> bool {
+    !character.is_control() && !is_bidirectional(character)
 }
 
 /// Characters that make a terminal show text in another order than it has (CVE-2021-42574), and line separators.

@@ -193,9 +193,8 @@ impl<'a> Node<'a> {
     pub fn within(&self, keys: &[&'static str]) -> Result<Option<&Node<'a>>, ReadError> {
         let mut node = self;
         for (depth, key) in keys.iter().enumerate() {
-            if let Err(error) = view::Reader::lenient(node).members() {
-                return Err(error.below(&Path::of(keys.get(..depth).unwrap_or_default())));
-            }
+            let members = view::Reader::lenient(node).members();
+            members.map_err(|error| error.below(&Path::of(keys.get(..depth).unwrap_or_default())))?;
             let Some(next) = node.get(key) else { return Ok(None) };
             node = next;
         }

@@ -135,7 +135,6 @@ struct MetricTarget {
     average_utilization: Option<i32>,
 }
 
-/// In version v1's annotation the API server writes the names of Go's fields, and reads either.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Behavior<'r> {
@@ -180,7 +179,8 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Gives fields the names that they have whatever the case, and keeps the last of those with the same: so Go reads the
-/// annotations (<https://pkg.go.dev/encoding/json#Unmarshal>), other than objects.
+/// annotations (<https://pkg.go.dev/encoding/json#Unmarshal>), other than objects. The API server itself writes the names of
+/// Go's fields there, `ScaleUp`.
 fn fold(node: &mut Node<'_>) {
     match &mut node.data {
         Data::Array(items) => items.iter_mut().for_each(fold),
@@ -244,8 +244,7 @@ impl Autoscaler<'_> {
             targets,
             behavior: if is_v1 {
                 // One that says nothing is none.
-                let says = |field| behavior.get(field).is_some();
-                let is_any = ["scaleUp", "scaleDown"].into_iter().any(says);
+                let is_any = ["scaleUp", "scaleDown"].into_iter().any(|field| behavior.get(field).is_some());
                 behavior.view().ok().filter(|_| is_any)
             } else {
                 view.spec.behavior

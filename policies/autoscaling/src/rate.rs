@@ -80,24 +80,23 @@ impl Policy {
 
     /// The most pods that come or go in so many periods, one after the other, where so many can.
     fn most(&self, start: i64, times: i64, direction: Direction, room: i64) -> i64 {
-        if let Amount::Pods(pods) = self.amount {
-            return pods.saturating_mul(times).min(room);
-        }
-        let mut changed: i64 = 0;
-        for _ in 0..times {
-            let there = if direction == Direction::Up { start.saturating_add(changed) } else { start - changed };
-            let step = match self.amount {
-                Amount::Pods(pods) => pods,
-                Amount::Percent(percent) => part(there, percent),
-                Amount::Double => there.max(4 - there),
-            };
-            let next = changed.saturating_add(step).min(room);
-            if next <= changed {
-                break;
+        let repeated = |step: &dyn Fn(i64) -> i64| {
+            let mut changed: i64 = 0;
+            for _ in 0..times {
+                let there = if direction == Direction::Up { start.saturating_add(changed) } else { start - changed };
+                let next = changed.saturating_add(step(there)).min(room);
+                if next <= changed {
+                    break;
+                }
+                changed = next;
             }
-            changed = next;
+            changed
+        };
+        match self.amount {
+            Amount::Pods(pods) => pods.saturating_mul(times).min(room),
+            Amount::Percent(percent) => repeated(&|there| part(there, percent)),
+            Amount::Double => repeated(&|there| there.max(4 - there)),
         }
-        changed
     }
 }
 

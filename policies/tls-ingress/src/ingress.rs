@@ -90,26 +90,25 @@ impl<'r> Ingress<'r> {
         self.metadata.annotations.iter().filter_map(|(name, _)| name.strip_prefix(PREFIX))
     }
 
+    /// The classes that its field and its annotation name.
+    fn classes(&self) -> impl Iterator<Item = &'r str> {
+        let annotation = self.metadata.annotation(CLASS_ANNOTATION).unwrap_or_default();
+        [self.spec.ingress_class_name, annotation].into_iter().filter(|class| !class.is_empty())
+    }
+
     /// Whether ingress-nginx serves it, or may do so: without a class the cluster's default decides.
     pub fn may_be_nginx(&self, settings: &TlsIngress) -> bool {
-        let annotation = self.metadata.annotation(CLASS_ANNOTATION).unwrap_or_default();
-        let mut classes = [self.spec.ingress_class_name, annotation].into_iter().filter(|class| !class.is_empty());
-        let Some(class) = classes.next() else { return true };
-        self.nginx_annotations().next().is_some()
-            || [Some(class), classes.next()]
-                .into_iter()
-                .flatten()
-                .any(|class| glob::any(&settings.nginx_classes, class))
+        let mut classes = self.classes().peekable();
+        classes.peek().is_none()
+            || self.nginx_annotations().next().is_some()
+            || classes.any(|class| glob::any(&settings.nginx_classes, class))
     }
 
     /// The class that it names, where it names one alone.
     pub fn class(&self) -> Option<&'r str> {
-        let annotation = self.metadata.annotation(CLASS_ANNOTATION).unwrap_or_default();
-        match (self.spec.ingress_class_name, annotation) {
-            ("", "") => None,
-            ("", class) | (class, "") => Some(class),
-            (class, other) => Some(class).filter(|class| *class == other),
-        }
+        let mut classes = self.classes();
+        let first = classes.next()?;
+        classes.all(|class| class == first).then_some(first)
     }
 
     /// Whether it takes the requests for all hosts: then each is served.
@@ -257,9 +256,8 @@ fn judge_issuer(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Repor
         }
     }
     let [first, second] = ISSUER_ANNOTATIONS;
-    if found == 0 && nginx::is_canary(ingress, settings) {
-        // The certificate is that of the Ingress beside it.
-    } else if found == 0 {
+    // The certificate of a canary is that of the Ingress beside it.
+    if found == 0 && !nginx::is_canary(ingress, settings) {
         let message = format!("neither {first} nor {second} is set, expected {expected}");
         report.add(&ISSUER, Path::of_annotation(*first), message);
     } else if found > 1 && !faulty {

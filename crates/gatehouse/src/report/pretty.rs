@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
-use gatehouse_policy::module::printable;
+use gatehouse_policy::module::{is_printable, printable};
 use gatehouse_policy::node::{Data, Span};
 use gatehouse_policy::{Fix, Level, Node, PatchOperation, Segment};
 
@@ -216,7 +216,8 @@ impl<'t> Lines<'t> {
             return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
         };
         // A terminal obeys what it is sent.
-        let line: String = line.chars().map(|of| if is_shown(of) { of } else { '\u{fffd}' }).collect();
+        let line: String =
+            line.chars().map(|of| if of == '\t' || is_printable(of) { of } else { '\u{fffd}' }).collect();
         let range = columns(&line, span);
         let mut annotation = AnnotationKind::Primary.span(range);
         if !label.is_empty() {
@@ -225,11 +226,6 @@ impl<'t> Lines<'t> {
         let start = usize::try_from(span.line).unwrap_or(1);
         vec![Snippet::source(line).path(file).line_start(start).annotation(annotation).into()]
     }
-}
-
-/// Whether a character can be shown as it is.
-fn is_shown(character: char) -> bool {
-    character == '\t' || printable(character.encode_utf8(&mut [0; 4])).starts_with(character)
 }
 
 /// The bytes of a line that a span covers: to the line's end where the span goes on below it.
