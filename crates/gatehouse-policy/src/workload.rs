@@ -17,6 +17,7 @@ use crate::view::ReadError;
 pub struct Pod<'r, S, C> {
     spec: S,
     head: PodHead<'r>,
+    node: &'r Node<'r>,
     kind: &'r str,
     subresource: &'r str,
     path: Path,
@@ -126,7 +127,95 @@ impl<C> Container<'_, C> {
     }
 }
 
-/// Where a kind of workload keeps its pod's spec; `None` for other kinds.
+/// How a kind that is not Kubernetes' own keeps pods.
+struct Foreign {
+    group: &'static str,
+    kind: &'static str,
+    /// The kind of Kubernetes that it is like: its pods are started and replaced in the same way.
+    like: &'static str,
+    /// Where its pods' specs are; `*` is every item of an array, or every member of an object.
+    specs: &'static [&'static [&'static str]],
+}
+
+/// A row of [`FOREIGN`].
+macro_rules! foreign {
+    ($group:literal $kind:literal, like $like:literal: $($spec:expr),+) => {
+        Foreign { group: $group, kind: $kind, like: $like, specs: &[$(&$spec),+] }
+    };
+}
+
+/// Kinds of others in wide use whose pods are whole, each where its own definition says. Kinds whose pod is only laid over
+/// one that a controller makes up (`podTemplate` of Elasticsearch, `template` of Argo's Workflow) are not among them: what
+/// such a piece leaves out is not absent from the pod.
+const FOREIGN: &[Foreign] = &[
+    // https://github.com/argoproj/argo-rollouts/blob/master/pkg/apis/rollouts/v1alpha1/types.go
+    foreign!("argoproj.io" "Rollout", like "Deployment": ["spec", "template", "spec"]),
+    // https://github.com/openshift/api/blob/master/apps/v1/types.go
+    foreign!("apps.openshift.io" "DeploymentConfig", like "Deployment": ["spec", "template", "spec"]),
+    // https://github.com/knative/specs/blob/main/specs/serving/knative-api-specification-1.0.md
+    foreign!("serving.knative.dev" "Service", like "Deployment": ["spec", "template", "spec"]),
+    foreign!("serving.knative.dev" "Configuration", like "Deployment": ["spec", "template", "spec"]),
+    foreign!("serving.knative.dev" "Revision", like "Deployment": ["spec"]),
+    // https://github.com/openkruise/kruise/tree/master/apis/apps
+    foreign!("apps.kruise.io" "CloneSet", like "Deployment": ["spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "StatefulSet", like "StatefulSet": ["spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "DaemonSet", like "DaemonSet": ["spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "BroadcastJob", like "Job": ["spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "ImageListPullJob", like "Job": ["spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "AdvancedCronJob", like "CronJob":
+        ["spec", "template", "jobTemplate", "spec", "template", "spec"],
+        ["spec", "template", "broadcastJobTemplate", "spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "UnitedDeployment", like "Deployment":
+        ["spec", "template", "deploymentTemplate", "spec", "template", "spec"],
+        ["spec", "template", "cloneSetTemplate", "spec", "template", "spec"],
+        ["spec", "template", "statefulSetTemplate", "spec", "template", "spec"],
+        ["spec", "template", "advancedStatefulSetTemplate", "spec", "template", "spec"]),
+    // https://github.com/kubernetes-sigs/jobset/blob/main/api/jobset/v1alpha2/jobset_types.go
+    foreign!("jobset.x-k8s.io" "JobSet", like "Job":
+        ["spec", "replicatedJobs", "*", "template", "spec", "template", "spec"]),
+    // https://github.com/kubernetes-sigs/lws/blob/main/api/leaderworkerset/v1/leaderworkerset_types.go
+    foreign!("leaderworkerset.x-k8s.io" "LeaderWorkerSet", like "StatefulSet":
+        ["spec", "leaderWorkerTemplate", "leaderTemplate", "spec"],
+        ["spec", "leaderWorkerTemplate", "workerTemplate", "spec"]),
+    // https://github.com/kubernetes-sigs/agent-sandbox/blob/main/api/v1alpha1/sandbox_types.go
+    foreign!("agents.x-k8s.io" "Sandbox", like "Pod": ["spec", "podTemplate", "spec"]),
+    // https://github.com/volcano-sh/apis/blob/master/pkg/apis/batch/v1alpha1/job.go
+    foreign!("batch.volcano.sh" "Job", like "Job": ["spec", "tasks", "*", "template", "spec"]),
+    foreign!("batch.volcano.sh" "CronJob", like "CronJob":
+        ["spec", "jobTemplate", "spec", "tasks", "*", "template", "spec"]),
+    // https://github.com/kedacore/keda/blob/main/apis/keda/v1alpha1/scaledjob_types.go
+    foreign!("keda.sh" "ScaledJob", like "Job": ["spec", "jobTargetRef", "template", "spec"]),
+    // https://github.com/kubeflow/trainer/tree/release-1.9/pkg/apis/kubeflow.org/v1
+    foreign!("kubeflow.org" "TFJob", like "Job": ["spec", "tfReplicaSpecs", "*", "template", "spec"]),
+    foreign!("kubeflow.org" "PyTorchJob", like "Job": ["spec", "pytorchReplicaSpecs", "*", "template", "spec"]),
+    foreign!("kubeflow.org" "MPIJob", like "Job": ["spec", "mpiReplicaSpecs", "*", "template", "spec"]),
+    foreign!("kubeflow.org" "XGBoostJob", like "Job": ["spec", "xgbReplicaSpecs", "*", "template", "spec"]),
+    foreign!("kubeflow.org" "PaddleJob", like "Job": ["spec", "paddleReplicaSpecs", "*", "template", "spec"]),
+    foreign!("kubeflow.org" "JAXJob", like "Job": ["spec", "jaxReplicaSpecs", "*", "template", "spec"]),
+    // https://github.com/kubeflow/notebooks/blob/notebooks-v1/components/notebook-controller/api/v1/notebook_types.go
+    foreign!("kubeflow.org" "Notebook", like "StatefulSet": ["spec", "template", "spec"]),
+    // https://github.com/ray-project/kuberay/tree/master/ray-operator/apis/ray/v1
+    foreign!("ray.io" "RayCluster", like "Pod":
+        ["spec", "headGroupSpec", "template", "spec"],
+        ["spec", "workerGroupSpecs", "*", "template", "spec"]),
+    foreign!("ray.io" "RayService", like "Pod":
+        ["spec", "rayClusterConfig", "headGroupSpec", "template", "spec"],
+        ["spec", "rayClusterConfig", "workerGroupSpecs", "*", "template", "spec"]),
+    foreign!("ray.io" "RayJob", like "Job":
+        ["spec", "rayClusterSpec", "headGroupSpec", "template", "spec"],
+        ["spec", "rayClusterSpec", "workerGroupSpecs", "*", "template", "spec"]),
+    // https://github.com/googleforgames/agones/tree/main/pkg/apis/agones/v1
+    foreign!("agones.dev" "GameServer", like "Pod": ["spec", "template", "spec"]),
+    foreign!("agones.dev" "GameServerSet", like "Pod": ["spec", "template", "spec", "template", "spec"]),
+    foreign!("agones.dev" "Fleet", like "Pod": ["spec", "template", "spec", "template", "spec"]),
+    // https://github.com/actions/actions-runner-controller/blob/master/apis/actions.github.com/v1alpha1/autoscalingrunnerset_types.go
+    foreign!("actions.github.com" "AutoscalingRunnerSet", like "Pod": ["spec", "template", "spec"]),
+    // https://github.com/operator-framework/api/blob/master/pkg/operators/v1alpha1/clusterserviceversion_types.go
+    foreign!("operators.coreos.com" "ClusterServiceVersion", like "Deployment":
+        ["spec", "install", "spec", "deployments", "*", "spec", "template", "spec"]),
+];
+
+/// Where the kinds of Kubernetes itself keep their pod's spec; `None` for other kinds.
 #[must_use]
 pub fn pod_spec_path(group: &str, kind: &str) -> Option<&'static [&'static str]> {
     match (group, kind) {
@@ -139,8 +228,63 @@ pub fn pod_spec_path(group: &str, kind: &str) -> Option<&'static [&'static str]>
     }
 }
 
+/// The specs of a workload's pods, each with its place: one for the kinds of Kubernetes itself, any number for
+/// the others that are known here, none where the object is no workload.
+///
+/// # Errors
+/// Where what leads to a spec is of another type than the API gives it.
+pub fn pod_specs<'r>(request: &Request<'r>) -> Result<Vec<(Path, &'r Node<'r>)>, ReadError> {
+    let mut specs = Vec::new();
+    for keys in places(request.group, request.kind).1 {
+        collect(request.object, Path::root(), keys, &mut specs)?;
+    }
+    Ok(specs)
+}
+
+/// The kind of Kubernetes that a kind is or is like, and where its pods' specs are.
+fn places(group: &str, kind: &str) -> (Option<&'static str>, Vec<&'static [&'static str]>) {
+    if let Some(keys) = pod_spec_path(group, kind) {
+        return (None, vec![keys]);
+    }
+    match FOREIGN.iter().find(|foreign| foreign.group == group && foreign.kind == kind) {
+        Some(foreign) => (Some(foreign.like), foreign.specs.to_vec()),
+        None => (None, Vec::new()),
+    }
+}
+
+fn collect<'r>(
+    node: &'r Node<'r>,
+    path: Path,
+    keys: &[&'static str],
+    specs: &mut Vec<(Path, &'r Node<'r>)>,
+) -> Result<(), ReadError> {
+    let located = |error: ReadError, path: &Path| error.below(path);
+    let end = keys.iter().position(|key| *key == "*").unwrap_or(keys.len());
+    let (direct, rest) = keys.split_at(end);
+    let Some(node) = node.within(direct).map_err(|error| located(error, &path))? else { return Ok(()) };
+    let path = path.join(Path::of(direct));
+    let Some((_, rest)) = rest.split_first() else {
+        specs.push((path, node));
+        return Ok(());
+    };
+    match &node.data {
+        Data::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, path.clone().index(index), rest, specs)?;
+            }
+        }
+        Data::Object(members) => {
+            for member in members {
+                collect(&member.value, path.clone().key(member.key.clone().into_owned()), rest, specs)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
-    /// The pod of the request's workload; `None` where the object is no workload or has no pod.
+    /// The pods of the request's workload: one for the kinds of Kubernetes itself; none where the object is no workload.
     ///
     /// Of a request for the subresource `ephemeralcontainers` or `resize` it holds only the containers that the request
     /// can change: who attaches a debugger need not answer for the rest of the pod, nor for the debuggers before, which
@@ -150,11 +294,16 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
     /// (<https://github.com/kubernetes/kubernetes/pull/137352>): it may have ended long ago.
     ///
     /// # Errors
-    /// Where a field that a view names has another type than the API gives it.
-    pub fn read(request: &Request<'r>, exempt: &Exempt) -> Result<Option<Self>, ReadError> {
-        let Some(keys) = pod_spec_path(request.group, request.kind) else { return Ok(None) };
-        let Some(node) = request.object.within(keys)? else { return Ok(None) };
-        let path = Path::of(keys);
+    /// Where a field that a view names has another type than the API gives it, and where a pod has no container: nobody
+    /// could have meant that, and nothing would be judged.
+    pub fn read(request: &Request<'r>, exempt: &Exempt) -> Result<Vec<Self>, ReadError> {
+        let read = |(path, node)| Self::at_place(request, path, node, exempt);
+        let pods = pod_specs(request)?.into_iter().map(read).collect::<Result<_, _>>()?;
+        require_containers(request)?;
+        Ok(pods)
+    }
+
+    fn at_place(request: &Request<'r>, path: Path, node: &'r Node<'r>, exempt: &Exempt) -> Result<Self, ReadError> {
         let located = |error: ReadError| error.below(&path);
         let head: PodHead<'r> = node.view().map_err(located)?;
         let spec = node.view().map_err(located)?;
@@ -171,32 +320,74 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
                 read_containers(items, role, exempt, &path.clone().key(list), &mut containers)?;
             }
         }
+        let before = |list| request.old_object.and_then(|old| old.descend(&["spec"])?.get(list));
         match request.subresource {
             "ephemeralcontainers" => {
-                let before = request.old_object.and_then(|old| old.descend(keys)?.get("ephemeralContainers"));
-                containers.retain(|container| named(before, container.name).is_none());
+                let before = Names::of(before("ephemeralContainers"));
+                containers.retain(|container| before.get(container.name).is_none());
             }
-            "resize" => containers
-                .retain(|Container { role, name, .. }| *role != Role::Init || changes_resources(request, keys, name)),
+            "resize" => {
+                let (before, after) = (Names::of(before("initContainers")), Names::of(node.get("initContainers")));
+                let resources =
+                    |names: &Names<'_, '_>, name| Some(names.get(name)?.get("resources").map(Node::to_json));
+                let is_changed =
+                    |name| request.old_object.is_some() && resources(&before, name) != resources(&after, name);
+                containers.retain(|Container { role, name, .. }| *role != Role::Init || is_changed(name));
+            }
             _ => {}
         }
-        Ok(Some(Self { spec, head, kind: request.kind, subresource: request.subresource, path, containers }))
+        let (like, _) = places(request.group, request.kind);
+        let kind = like.unwrap_or(request.kind);
+        Ok(Self { spec, head, node, kind, subresource: request.subresource, path, containers })
     }
 }
 
-/// Whether a request changes the resources of an init container.
-fn changes_resources(request: &Request<'_>, keys: &[&str], name: &str) -> bool {
-    let of = |object: &Node<'_>| {
-        let list = object.descend(keys)?.get("initContainers");
-        Some(named(list, name)?.get("resources").map(Node::to_json))
+/// Refuses a workload without a container: a misspelt `spec`, or containers a level too high, and no policy would have
+/// anything to judge. The API server refuses it too (`validateContainers` in
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>).
+///
+/// # Errors
+/// Where the object is a workload of Kubernetes' own and its pod has no container, or has none where a pod of another
+/// kind's is.
+pub fn require_containers(request: &Request<'_>) -> Result<(), ReadError> {
+    if !request.subresource.is_empty() {
+        return Ok(());
+    }
+    let specs = pod_specs(request)?;
+    let lacks = |node: &Node<'_>| match node.get("containers").map(|containers| &containers.data) {
+        None => true,
+        Some(Data::Array(containers)) => containers.is_empty(),
+        Some(_) => false, // of the wrong type, which its reader says
     };
-    request.old_object.is_some_and(|before| of(before) != of(request.object))
+    let at = match specs.iter().find(|(_, node)| lacks(node)) {
+        Some((path, _)) => path.clone(),
+        None if specs.is_empty() => match pod_spec_path(request.group, request.kind) {
+            Some(keys) => Path::of(keys),
+            None => return Ok(()),
+        },
+        None => return Ok(()),
+    };
+    Err(ReadError { path: at.key("containers"), reason: "a pod needs at least one container, found none".to_owned() })
 }
 
-/// The container of that name in a list.
-fn named<'n, 'r>(list: Option<&'n Node<'r>>, name: &str) -> Option<&'n Node<'r>> {
-    let Data::Array(items) = &list?.data else { return None };
-    items.iter().find(|item| item.get("name").and_then(Node::as_str) == Some(name))
+/// The containers of a list by their names, whatever their number.
+struct Names<'n, 'r>(Vec<(&'n str, &'n Node<'r>)>);
+
+impl<'n, 'r> Names<'n, 'r> {
+    fn of(list: Option<&'n Node<'r>>) -> Self {
+        let items = match list.map(|list| &list.data) {
+            Some(Data::Array(items)) => &items[..],
+            _ => &[],
+        };
+        let mut names: Vec<_> = items.iter().filter_map(|item| Some((item.get("name")?.as_str()?, item))).collect();
+        names.sort_by_key(|(name, _)| *name);
+        Self(names)
+    }
+
+    fn get(&self, name: &str) -> Option<&'n Node<'r>> {
+        let index = self.0.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        Some(self.0[index].1)
+    }
 }
 
 fn read_containers<'r, C: Deserialize<'r>>(
@@ -248,7 +439,13 @@ impl<'r, S, C> Pod<'r, S, C> {
         self.path().join(Path::of(fields))
     }
 
-    /// The workload's kind.
+    /// The pod's spec as it stands, for what a view cannot name.
+    #[must_use]
+    pub fn node(&self) -> &'r Node<'r> {
+        self.node
+    }
+
+    /// The workload's kind; of one that is not Kubernetes' own, the kind that it is like.
     #[must_use]
     pub fn kind(&self) -> &'r str {
         self.kind

@@ -197,16 +197,17 @@ fn review(
     context: &Context<'_, GracefulShutdown>,
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
-    if pod.containers().next().is_none() {
-        return Ok(()); // all are exempt, so nobody is left whom the grace period could concern
-    }
-    if matches!(pod.kind(), "Deployment" | "StatefulSet") {
-        judge_pre_stop(&pod, context.settings, report);
-    }
-    judge_grace_period(&pod, context.settings, report);
-    if !pod.is_windows() {
-        judge_shell(&pod, report);
+    for pod in Pod::read(request, context.exempt)? {
+        if pod.containers().next().is_none() {
+            continue; // all are exempt, so nobody is left whom the grace period could concern
+        }
+        if matches!(pod.kind(), "Deployment" | "StatefulSet") {
+            judge_pre_stop(&pod, context.settings, report);
+        }
+        judge_grace_period(&pod, context.settings, report);
+        if !pod.is_windows() {
+            judge_shell(&pod, report);
+        }
     }
     Ok(())
 }

@@ -201,17 +201,28 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
     if request.is("", "PersistentVolume") {
         return judge_persistent_volume(request, context.settings, report);
     }
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
+    for pod in Pod::read(request, context.exempt)? {
+        judge_pod(&pod, request, context.settings, report)?;
+    }
+    Ok(())
+}
+
+fn judge_pod(
+    pod: &Pod<'_>,
+    request: &Request<'_>,
+    settings: &HostPaths,
+    report: &mut Report<'_>,
+) -> Result<(), ReadError> {
     for (index, volume) in pod.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else { continue };
-        let judge = Judge { settings: context.settings, windows: pod.is_windows(), host_path: source.path };
+        let judge = Judge { settings, windows: pod.is_windows(), host_path: source.path };
         let who = format!("volume {}", volume.name);
         let Verdict { faults, read_only } = judge.verdict(&who, report);
         let is_debugger = pod.subresource() == "ephemeralcontainers";
-        if is_debugger || faults.is_empty() || !is_exempt(&pod, volume.name, request)? {
+        if is_debugger || faults.is_empty() || !is_exempt(pod, volume.name, request)? {
             for (rule, message) in faults {
                 if is_debugger {
-                    for (container, at, _) in mounts(&pod, volume.name) {
+                    for (container, at, _) in mounts(pod, volume.name) {
                         report.add(rule, at.key("name"), format!("{container}: {message}"));
                     }
                 } else {
@@ -219,7 +230,7 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
                 }
             }
         }
-        for (container, at, mount) in mounts(&pod, volume.name).filter(|(.., mount)| read_only && !mount.read_only) {
+        for (container, at, mount) in mounts(pod, volume.name).filter(|(.., mount)| read_only && !mount.read_only) {
             let at = at.key("readOnly");
             let message = format!(
                 "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
@@ -237,7 +248,7 @@ fn is_exempt(pod: &Pod<'_>, volume: &str, request: &Request<'_>) -> Result<bool,
         return Ok(false);
     }
     let all = Pod::read(request, &Exempt::default())?;
-    Ok(all.is_some_and(|all| mounts(&all, volume).next().is_some()))
+    Ok(all.iter().any(|all| mounts(all, volume).next().is_some()))
 }
 
 /// The mounts of a volume, with their containers and their places.

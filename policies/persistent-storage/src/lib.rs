@@ -7,7 +7,7 @@ mod volume_id;
 use gatehouse_policy::glob::Glob;
 use gatehouse_policy::node::{Data, Node};
 use gatehouse_policy::quantity::Quantity;
-use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, pod_spec_path, policy, rules};
+use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -320,14 +320,15 @@ fn review(
             storage.judge_claim(template, report);
         }
     }
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
-    for (index, (volume, node)) in pod.volumes.iter().zip(volume_nodes(request)).enumerate() {
-        let path = pod.at(&["volumes"]).index(index);
-        let who = named("volume", volume.name, &path);
-        source::judge(&who, &path, node, report)?;
-        if let Some(template) = &volume.ephemeral.volume_claim_template {
-            let path = path.key("ephemeral").key("volumeClaimTemplate");
-            Storage { who, path, settings }.judge_claim(template, report);
+    for pod in Pod::read(request, context.exempt)? {
+        for (index, (volume, node)) in pod.volumes.iter().zip(volume_nodes(&pod)).enumerate() {
+            let path = pod.at(&["volumes"]).index(index);
+            let who = named("volume", volume.name, &path);
+            source::judge(&who, &path, node, report)?;
+            if let Some(template) = &volume.ephemeral.volume_claim_template {
+                let path = path.key("ephemeral").key("volumeClaimTemplate");
+                Storage { who, path, settings }.judge_claim(template, report);
+            }
         }
     }
     Ok(())
@@ -338,10 +339,9 @@ fn named(sort: &str, name: &str, path: &Path) -> String {
     if name.is_empty() { format!("{sort} {path}") } else { format!("{sort} {name}") }
 }
 
-/// The volumes of the request's workload as they stand: a volume's type is the name of a member.
-fn volume_nodes<'r>(request: &Request<'r>) -> &'r [Node<'r>] {
-    let spec = pod_spec_path(request.group, request.kind).and_then(|keys| request.object.descend(keys));
-    match spec.and_then(|spec| spec.get("volumes")).map(|volumes| &volumes.data) {
+/// The volumes of a pod as they stand: a volume's type is the name of a member.
+fn volume_nodes<'r>(pod: &Pod<'r>) -> &'r [Node<'r>] {
+    match pod.node().get("volumes").map(|volumes| &volumes.data) {
         Some(Data::Array(nodes)) => nodes,
         _ => &[],
     }

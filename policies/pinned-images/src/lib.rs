@@ -212,7 +212,7 @@ fn review(
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
     let settings = context.settings;
-    if let Some(pod) = Pod::read(request, context.exempt)? {
+    for pod in Pod::read(request, context.exempt)? {
         for container in pod.containers() {
             let image = Image { whose: container, text: container.image, path: container.at(&["image"]) };
             judge(&image, settings, report);

@@ -102,7 +102,8 @@ impl<'a> Annotations<'a, '_> {
 
     fn judge_pod(&mut self, request: &Request<'_>) -> Result<(), ReadError> {
         // What a container declares counts whether or not the container itself is exempt.
-        let Some(pod) = Pod::<IgnoredAny, Container<'_>>::read(request, &Exempt::default())? else { return Ok(()) };
+        let pods = Pod::<IgnoredAny, Container<'_>>::read(request, &Exempt::default())?;
+        let Some(pod) = pods.first() else { return Ok(()) };
         let declared =
             || pod.long_running().flat_map(|container| &container.ports).filter(|port| is_tcp(port.protocol));
         let numbers: Vec<i32> = declared().map(|port| port.container_port).collect();

@@ -169,10 +169,15 @@ fn review(
     context: &Context<'_, RequiredProbes>,
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
+    for pod in Pod::read(request, context.exempt)? {
+        judge_pod(&pod, context.settings, report);
+    }
+    Ok(())
+}
+
+fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, report: &mut Report<'_>) {
     // A negative one is the pod's fault, not the probe's.
     let grace_period = pod.termination_grace_period_seconds.unwrap_or(GRACE_PERIOD).max(0);
-    let settings = context.settings;
     // Elsewhere a probe could only fail what is to end by itself.
     for container in pod.long_running().filter(|container| pod.restarts(container)) {
         for (rule, field, probe, bounds) in [
@@ -199,7 +204,6 @@ fn review(
         }
         judge_identical(container, report);
     }
-    Ok(())
 }
 
 fn judge_ports(container: &Container<'_>, field: &'static str, probe: &Probe<'_>, report: &mut Report<'_>) {

@@ -145,10 +145,16 @@ fn review(
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
     // Exempt containers are read too: they count towards what the pod has as a whole.
-    let Some(pod) = Pod::read(request, &Exempt::default())? else { return Ok(()) };
+    for pod in Pod::read(request, &Exempt::default())? {
+        judge_pod(&pod, context, report);
+    }
+    Ok(())
+}
+
+fn judge_pod(pod: &Pod<'_>, context: &Context<'_, ResourceLimits>, report: &mut Report<'_>) {
     let settings = context.settings;
     let resize = pod.subresource() == "resize";
-    let whole = pod_level::resources(&pod);
+    let whole = pod_level::resources(pod);
     let holder = Holder {
         who: "pod".to_owned(),
         path: pod.at(&["resources"]),
@@ -167,7 +173,6 @@ fn review(
             holder.judge_amounts(report);
         }
     }
-    Ok(())
 }
 
 /// A container or a pod: who has resources.

@@ -166,15 +166,16 @@ fn review(
     context: &Context<'_, RunAsNonroot>,
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
-    let containers: Vec<_> = pod.containers().collect();
-    if containers.is_empty() {
-        return Ok(()); // all are exempt, so nobody is left whom the pod's own groups could concern
-    }
-    if pod.is_windows() {
-        judge_windows(&pod, &containers, report);
-    } else {
-        judge_linux(&pod, &containers, context.settings, report);
+    for pod in Pod::read(request, context.exempt)? {
+        let containers: Vec<_> = pod.containers().collect();
+        if containers.is_empty() {
+            continue; // all are exempt, so nobody is left whom the pod's own groups could concern
+        }
+        if pod.is_windows() {
+            judge_windows(&pod, &containers, report);
+        } else {
+            judge_linux(&pod, &containers, context.settings, report);
+        }
     }
     Ok(())
 }

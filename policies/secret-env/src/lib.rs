@@ -207,14 +207,20 @@ fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut 
     if request.is("", "ConfigMap") {
         return review_config_map(request, report);
     }
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
+    for pod in Pod::read(request, context.exempt)? {
+        judge_pod(&pod, context.settings, report);
+    }
+    Ok(())
+}
+
+fn judge_pod(pod: &Pod<'_>, settings: &SecretEnv, report: &mut Report<'_>) {
     for container in pod.containers() {
-        let required = &context.settings.required;
+        let required = &settings.required;
         let is_asked = container.env.iter().any(|of| !of.value.is_empty() && glob::any(required, of.name));
         let referring = if is_asked { container.referring_to_secrets() } else { Vec::new() };
         for index in 0..container.env.len() {
             let refers = referring.get(index).copied().unwrap_or_default();
-            judge_variable(container, index, refers, context.settings, report);
+            judge_variable(container, index, refers, settings, report);
         }
         for (field, texts) in [("command", &container.command), ("args", &container.args)] {
             for (index, text) in texts.iter().enumerate() {
@@ -222,7 +228,6 @@ fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut 
             }
         }
     }
-    Ok(())
 }
 
 fn review_config_map(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadError> {
