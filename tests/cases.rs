@@ -32,6 +32,7 @@ fn judge(policy: &Policy, case: &Case) -> Result<(), String> {
     let expected = case.findings.as_ref().ok_or("the case says neither findings nor error")?;
     compare(policy, expected, &found)?;
     fixes_hold(policy, &settings, &request, &found)?;
+    deletion_holds(policy, &settings, &request)?;
     if let Some(expected) = &case.fixed {
         let fixed = &fix_all(policy, &settings, request)?["object"];
         if fixed != expected {
@@ -63,6 +64,47 @@ fn fixes_hold(policy: &Policy, settings: &Value, request: &Value, found: &[Findi
     }
     if found.iter().any(|finding| finding.fix.is_some()) {
         module_fixes(policy, settings, request, &fix_all(policy, settings, request.clone())?)?;
+    }
+    Ok(())
+}
+
+/// Of an object that is being deleted, an update that takes finalizers off and changes nothing else is accepted unseen;
+/// any other is judged as that of any object.
+fn deletion_holds(policy: &Policy, settings: &Value, request: &Value) -> Result<(), String> {
+    let is_whole = request["subResource"].as_str().is_none_or(str::is_empty);
+    if !request["object"]["metadata"].is_object() || !is_whole {
+        return Ok(());
+    }
+    let mut update = request.clone();
+    update["operation"] = json!("UPDATE");
+    let object = &mut update["object"];
+    object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    object["metadata"]["managedFields"] = json!([{"manager": "somebody"}]);
+    let mut before = object.clone();
+    before["metadata"]["finalizers"] = json!(["example.com/held"]);
+    before["metadata"]["resourceVersion"] = json!("1");
+    before["metadata"]["managedFields"] = Value::Null;
+    before["status"] = json!({"phase": "before"});
+    update["oldObject"] = before;
+    let found = review(policy, settings, &update).map_err(|error| error.to_string())?;
+    if !found.is_empty() {
+        return Err(format!("what is being deleted cannot lose its finalizers: {}", json!(found)));
+    }
+    for change in ["/metadata/changed", "/changed"] {
+        let mut changed = update.clone();
+        let (parent, field) = change.rsplit_once('/').unwrap_or_default();
+        if let Some(parent) = changed["oldObject"].pointer_mut(parent) {
+            parent[field] = json!("before");
+        }
+        let found = review(policy, settings, &changed).map_err(|error| error.to_string())?;
+        if let Some(metadata) = changed["oldObject"]["metadata"].as_object_mut() {
+            metadata.remove("deletionTimestamp");
+        }
+        let expected = review(policy, settings, &changed).map_err(|error| error.to_string())?;
+        if found != expected {
+            let (found, expected) = (json!(found), json!(expected));
+            return Err(format!("a change of what is being deleted at {change} gets {found}, expected {expected}"));
+        }
     }
     Ok(())
 }

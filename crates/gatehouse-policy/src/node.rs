@@ -134,11 +134,38 @@ impl PartialEq for Node<'_> {
             (Data::String(one), Data::String(other)) => one == other,
             (Data::Array(one), Data::Array(other)) => one == other,
             (Data::Object(one), Data::Object(other)) => {
-                let has = |member: &Member<'_>| other.iter().any(|of| of.key == member.key && of.value == member.value);
-                one.len() == other.len() && one.iter().all(has)
+                let pairs = || one.iter().zip(other);
+                one.len() == other.len()
+                    && if pairs().all(|(one, other)| one.key == other.key) {
+                        pairs().all(|(one, other)| one.value == other.value)
+                    } else {
+                        ByName::of_members(one).0 == ByName::of_members(other).0
+                    }
             }
             _ => false,
         }
+    }
+}
+
+/// Nodes by their names, to be found without a look at each.
+pub(crate) struct ByName<'n, 'a>(Vec<(&'n str, &'n Node<'a>)>);
+
+impl<'n, 'a> ByName<'n, 'a> {
+    /// Named nodes, in any order. Of several with one name the first counts.
+    pub(crate) fn of(named: impl Iterator<Item = (&'n str, &'n Node<'a>)>) -> Self {
+        let mut named: Vec<_> = named.collect();
+        named.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self(named)
+    }
+
+    fn of_members(members: &'n [Member<'a>]) -> Self {
+        Self::of(members.iter().map(|member| (&*member.key, &member.value)))
+    }
+
+    /// The node of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Node<'a>> {
+        let first = self.0.partition_point(|(of, _)| *of < name);
+        self.0.get(first).filter(|(of, _)| *of == name).map(|(_, node)| *node)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::node::{Data, Node};
+use crate::node::{Data, Member, Node};
 use crate::path::Path;
 use crate::view::ReadError;
 
@@ -136,17 +136,18 @@ impl<'r> Request<'r> {
         })
     }
 
-    /// Whether the request is accepted whatever the object: a DELETE; an UPDATE of what is being deleted already, which
-    /// must not be kept from losing its finalizers; a connection. A `deletionTimestamp` in the new object says nothing:
-    /// anyone can write one into a file.
+    /// Whether the request is accepted whatever the object: a DELETE; a connection; an UPDATE that takes finalizers off an
+    /// object that is being deleted already, and changes nothing else. Any other change of such an object is judged: a
+    /// finalizer may hold it for as long as somebody likes, and all that while it works. A `deletionTimestamp` in the new
+    /// object says nothing: anyone can write one into a file.
     #[must_use]
     pub(crate) fn is_beyond_judgement(&self) -> bool {
         match self.operation {
             Operation::Delete | Operation::Connect => true,
             Operation::Create => false,
-            Operation::Update => {
-                self.old_object.is_some_and(|old| old.descend(&["metadata", "deletionTimestamp"]).is_some())
-            }
+            Operation::Update => self.old_object.is_some_and(|old| {
+                old.descend(&["metadata", "deletionTimestamp"]).is_some() && changes_finalizers_alone(old, self.object)
+            }),
         }
     }
 
@@ -155,6 +156,30 @@ impl<'r> Request<'r> {
     pub fn is(&self, group: &str, kind: &str) -> bool {
         self.group == group && self.kind == kind
     }
+}
+
+/// Whether nothing but finalizers, and what the API server itself writes, differs between two states of an object
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-deletion>).
+fn changes_finalizers_alone(before: &Node<'_>, after: &Node<'_>) -> bool {
+    const METADATA: &[&str] = &[
+        "finalizers",
+        "managedFields",
+        "resourceVersion",
+        "generation",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ];
+    let metadata = |of| Node::get(of, "metadata").unwrap_or(of);
+    is_same_but(before, after, &["metadata", "status"]) && is_same_but(metadata(before), metadata(after), METADATA)
+}
+
+/// Whether two objects have the same members, save for some. A `null` is the same as none.
+fn is_same_but(one: &Node<'_>, other: &Node<'_>, but: &[&str]) -> bool {
+    let (Data::Object(one_members), Data::Object(other_members)) = (&one.data, &other.data) else { return false };
+    let counts = |member: &&Member<'_>| !member.value.is_null() && !but.contains(&&*member.key);
+    let has = |member: &Member<'_>| other.get(&member.key).is_some_and(|value| *value == member.value);
+    let number = |members: &[Member<'_>]| members.iter().filter(counts).count();
+    number(one_members) == number(other_members) && one_members.iter().filter(counts).all(has)
 }
 
 /// The group and the version of an `apiVersion`; the core group is empty.

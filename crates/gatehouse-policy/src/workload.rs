@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use serde::Deserialize;
 
-use crate::node::{Data, Node};
+use crate::node::{ByName, Data, Node};
 use crate::path::Path;
 use crate::request::Request;
 use crate::settings::Exempt;
@@ -323,13 +323,13 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
         let before = |list| request.old_object.and_then(|old| old.descend(&["spec"])?.get(list));
         match request.subresource {
             "ephemeralcontainers" => {
-                let before = Names::of(before("ephemeralContainers"));
+                let before = by_name(before("ephemeralContainers"));
                 containers.retain(|container| before.get(container.name).is_none());
             }
             "resize" => {
-                let (before, after) = (Names::of(before("initContainers")), Names::of(node.get("initContainers")));
+                let (before, after) = (by_name(before("initContainers")), by_name(node.get("initContainers")));
                 let resources =
-                    |names: &Names<'_, '_>, name| Some(names.get(name)?.get("resources").map(Node::to_json));
+                    |names: &ByName<'_, '_>, name| Some(names.get(name)?.get("resources").map(Node::to_json));
                 let is_changed =
                     |name| request.old_object.is_some() && resources(&before, name) != resources(&after, name);
                 containers.retain(|Container { role, name, .. }| *role != Role::Init || is_changed(name));
@@ -370,24 +370,13 @@ pub fn require_containers(request: &Request<'_>) -> Result<(), ReadError> {
     Err(ReadError { path: at.key("containers"), reason: "a pod needs at least one container, found none".to_owned() })
 }
 
-/// The containers of a list by their names, whatever their number.
-struct Names<'n, 'r>(Vec<(&'n str, &'n Node<'r>)>);
-
-impl<'n, 'r> Names<'n, 'r> {
-    fn of(list: Option<&'n Node<'r>>) -> Self {
-        let items = match list.map(|list| &list.data) {
-            Some(Data::Array(items)) => &items[..],
-            _ => &[],
-        };
-        let mut names: Vec<_> = items.iter().filter_map(|item| Some((item.get("name")?.as_str()?, item))).collect();
-        names.sort_by_key(|(name, _)| *name);
-        Self(names)
-    }
-
-    fn get(&self, name: &str) -> Option<&'n Node<'r>> {
-        let index = self.0.binary_search_by_key(&name, |(name, _)| *name).ok()?;
-        Some(self.0[index].1)
-    }
+/// The containers of a list by their names.
+fn by_name<'n, 'r>(list: Option<&'n Node<'r>>) -> ByName<'n, 'r> {
+    let items = match list.map(|list| &list.data) {
+        Some(Data::Array(items)) => &items[..],
+        _ => &[],
+    };
+    ByName::of(items.iter().filter_map(|item| Some((item.get("name")?.as_str()?, item))))
 }
 
 fn read_containers<'r, C: Deserialize<'r>>(
