@@ -207,6 +207,10 @@ fn defaulting_changes_no_verdict() {
         if !default(&mut defaulted["object"]) {
             continue;
         }
+        // What is there already has its defaults.
+        if defaulted["oldObject"].is_object() {
+            default(&mut defaulted["oldObject"]);
+        }
         let settings = case.settings();
         let raw = verdict(review(policy, &settings, &request).expect("the case is read"));
         let full = verdict(review(policy, &settings, &defaulted).expect("the defaulted object is read"));

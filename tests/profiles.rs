@@ -2,12 +2,12 @@
 
 use gatehouse_engine::POLICIES;
 use gatehouse_policy::Node;
-use gatehouse_tests::{profile_manifests, profile_settings};
+use gatehouse_tests::{PROFILES, profile_manifests, profile_settings};
 use serde_json::Value;
 
 #[test]
 fn profiles_hold_every_policy_with_its_rules() {
-    for profile in ["baseline", "herald"] {
+    for profile in PROFILES {
         let manifests = profile_manifests(profile);
         for policy in POLICIES {
             let manifest = manifests.iter().find(|manifest| manifest["metadata"]["name"] == policy.name);

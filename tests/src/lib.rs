@@ -333,6 +333,9 @@ pub fn files(folder: &FilePath, extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The profiles that are built in.
+pub const PROFILES: &[&str] = &["baseline", "herald"];
+
 /// The manifests of a built-in profile.
 ///
 /// # Panics

@@ -116,12 +116,11 @@ impl Edit {
         matches!(self.path().segments(), [Segment::Key(first), ..] if first == member)
     }
 
-    /// The edit as a JSON Patch operation on `object`; `None` where it changes nothing or has nothing to hold on to (an
-    /// array that is too short, a field within a string).
-    fn operation(&self, object: &Node<'_>) -> Option<Operation> {
-        let mut node = object;
+    /// The edit as a JSON Patch operation on an object, of which `node` is what the path's first `start` steps lead to;
+    /// `None` where it changes nothing or has nothing to hold on to (an array that is too short, a field within a string).
+    fn operation(&self, mut node: &Node<'_>, start: usize) -> Option<Operation> {
         let path = self.path();
-        for (depth, segment) in path.segments().iter().enumerate() {
+        for (depth, segment) in path.segments().iter().enumerate().skip(start) {
             let next = match (&node.data, segment) {
                 (Data::Object(members), Segment::Key(key)) => {
                     members.iter().find(|member| member.key == *key).map(|member| &member.value)
@@ -152,18 +151,23 @@ impl Edit {
 
     /// Makes the change on an object.
     pub(crate) fn apply(&self, object: &mut Node<'_>) {
+        self.apply_below(object, 0);
+    }
+
+    /// Makes the change on what the path's first `start` steps lead to.
+    fn apply_below(&self, node: &mut Node<'_>, start: usize) {
         match self {
             Self::Set(path, value) => {
-                let mut at = object;
-                for segment in path.segments() {
+                let mut at = node;
+                for segment in &path.segments()[start..] {
                     let Some(next) = at.enter(segment) else { return };
                     at = next;
                 }
                 at.data = value.data.clone();
             }
             Self::Remove(path) => {
-                let Some((Segment::Key(last), parents)) = path.segments().split_last() else { return };
-                let mut at = object;
+                let Some((Segment::Key(last), parents)) = path.segments()[start..].split_last() else { return };
+                let mut at = node;
                 for segment in parents {
                     let Some(next) = at.child(segment) else { return };
                     at = next;
@@ -291,20 +295,34 @@ impl Mend for Report<'_> {
 }
 
 /// The edits as one JSON Patch, each operation on what those before it made: two edits may need the same absent parent.
-/// `None` where one of them is no operation.
+/// `None` where one of them is no operation. What was made is kept beside the object, which may be large.
 fn patch(object: &Node<'_>, edits: &[Edit]) -> Option<Vec<Operation>> {
-    let (first, rest) = edits.split_first()?;
-    let mut patch = vec![first.operation(object)?];
-    if !rest.is_empty() {
-        let mut edited = object.clone();
-        let mut done = first;
-        for edit in rest {
-            done.apply(&mut edited);
-            patch.push(edit.operation(&edited)?);
-            done = edit;
-        }
+    let mut patch = Vec::new();
+    // What stands where something was set; nothing where something was removed.
+    let mut made: Vec<(&[Segment], Option<Node<'static>>)> = Vec::new();
+    for edit in edits {
+        let way = edit.path().segments();
+        let operation = match (made.iter_mut().rfind(|(place, _)| way.starts_with(place)), edit) {
+            (Some((place, Some(node))), _) => {
+                let operation = edit.operation(node, place.len())?;
+                edit.apply_below(node, place.len());
+                operation
+            }
+            (Some((place, None)), Edit::Set(whole, value)) => {
+                Operation::Add { path: whole.pointer(place.len()), value: nest(&way[place.len()..], value)? }
+            }
+            (Some((_, None)), Edit::Remove(_)) => return None,
+            (None, _) => edit.operation(object, 0)?,
+        };
+        let (Operation::Add { path, .. } | Operation::Replace { path, .. } | Operation::Remove { path }) = &operation;
+        let value = match &operation {
+            Operation::Add { value, .. } | Operation::Replace { value, .. } => Some(value.clone()),
+            Operation::Remove { .. } => None,
+        };
+        made.push((&way[..path.matches('/').count()], value));
+        patch.push(operation);
     }
-    Some(patch)
+    (!patch.is_empty()).then_some(patch)
 }
 
 /// What a policy says of one request.
@@ -328,6 +346,12 @@ mod tests {
         let edits = [Edit::set(Path::of(&["spec", "a"]), 1), Edit::set(Path::of(&["spec", "b"]), 2)];
         let expected =
             json!([{"op": "add", "path": "/spec", "value": {"a": 1}}, {"op": "add", "path": "/spec/b", "value": 2}]);
+        assert_eq!(json!(patch(&object, &edits)), expected);
+        let edits = [Edit::set(Path::of(&["spec", "a/b", "c"]), 1), Edit::set(Path::of(&["spec", "a/b", "d", "e"]), 2)];
+        let expected = json!([
+            {"op": "add", "path": "/spec", "value": {"a/b": {"c": 1}}},
+            {"op": "add", "path": "/spec/a~1b/d", "value": {"e": 2}},
+        ]);
         assert_eq!(json!(patch(&object, &edits)), expected);
     }
 }

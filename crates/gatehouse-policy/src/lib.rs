@@ -21,6 +21,8 @@ mod members;
 mod metadata;
 mod path;
 mod port;
+#[cfg(feature = "record")]
+pub mod record;
 mod request;
 mod settings;
 mod view;

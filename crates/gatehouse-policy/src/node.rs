@@ -154,7 +154,7 @@ impl<'n, 'a> ByName<'n, 'a> {
     /// Named nodes, in any order. Of several with one name the first counts.
     pub(crate) fn of(named: impl Iterator<Item = (&'n str, &'n Node<'a>)>) -> Self {
         let mut named: Vec<_> = named.collect();
-        named.sort_by(|(one, _), (other, _)| one.cmp(other));
+        named.sort_by_key(|(name, _)| *name);
         Self(named)
     }
 

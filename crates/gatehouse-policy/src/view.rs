@@ -360,11 +360,15 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
 
     fn deserialize_struct<V: Visitor<'n>>(
         self,
-        _: &'static str,
+        view: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         let members = self.members()?;
+        #[cfg(feature = "record")]
+        crate::record::note(view, fields, members);
+        #[cfg(not(feature = "record"))]
+        let _ = view;
         if let Some(shared) = self.strict {
             let unknown = |member: &&Member<'_>| !fields.contains(&&*member.key) && !shared.contains(&&*member.key);
             if let Some(member) = members.iter().find(unknown) {
