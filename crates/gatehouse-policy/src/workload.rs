@@ -152,16 +152,16 @@ const FOREIGN: &[Foreign] = &[
     foreign!("argoproj.io" "Rollout", like "Deployment": ["spec", "template", "spec"]),
     // https://github.com/openshift/api/blob/master/apps/v1/types.go
     foreign!("apps.openshift.io" "DeploymentConfig", like "Deployment": ["spec", "template", "spec"]),
-    // https://github.com/knative/specs/blob/main/specs/serving/knative-api-specification-1.0.md
-    foreign!("serving.knative.dev" "Service", like "Deployment": ["spec", "template", "spec"]),
-    foreign!("serving.knative.dev" "Configuration", like "Deployment": ["spec", "template", "spec"]),
-    foreign!("serving.knative.dev" "Revision", like "Deployment": ["spec"]),
+    // https://github.com/knative/specs/blob/main/specs/serving/knative-api-specification-1.0.md; its queue-proxy lets requests
+    // end before the container is told to stop, so the pods are not like a Deployment's.
+    foreign!("serving.knative.dev" "Service", like "Pod": ["spec", "template", "spec"]),
+    foreign!("serving.knative.dev" "Configuration", like "Pod": ["spec", "template", "spec"]),
+    foreign!("serving.knative.dev" "Revision", like "Pod": ["spec"]),
     // https://github.com/openkruise/kruise/tree/master/apis/apps
     foreign!("apps.kruise.io" "CloneSet", like "Deployment": ["spec", "template", "spec"]),
     foreign!("apps.kruise.io" "StatefulSet", like "StatefulSet": ["spec", "template", "spec"]),
     foreign!("apps.kruise.io" "DaemonSet", like "DaemonSet": ["spec", "template", "spec"]),
     foreign!("apps.kruise.io" "BroadcastJob", like "Job": ["spec", "template", "spec"]),
-    foreign!("apps.kruise.io" "ImageListPullJob", like "Job": ["spec", "template", "spec"]),
     foreign!("apps.kruise.io" "AdvancedCronJob", like "CronJob":
         ["spec", "template", "jobTemplate", "spec", "template", "spec"],
         ["spec", "template", "broadcastJobTemplate", "spec", "template", "spec"]),
@@ -228,6 +228,10 @@ pub fn pod_spec_path(group: &str, kind: &str) -> Option<&'static [&'static str]>
     }
 }
 
+fn foreign(group: &str, kind: &str) -> Option<&'static Foreign> {
+    FOREIGN.iter().find(|foreign| foreign.group == group && foreign.kind == kind)
+}
+
 /// The specs of a workload's pods, each with its place: one for the kinds of Kubernetes itself, any number for
 /// the others that are known here, none where the object is no workload.
 ///
@@ -235,21 +239,14 @@ pub fn pod_spec_path(group: &str, kind: &str) -> Option<&'static [&'static str]>
 /// Where what leads to a spec is of another type than the API gives it.
 pub fn pod_specs<'r>(request: &Request<'r>) -> Result<Vec<(Path, &'r Node<'r>)>, ReadError> {
     let mut specs = Vec::new();
-    for keys in places(request.group, request.kind).1 {
+    if let Some(keys) = pod_spec_path(request.group, request.kind) {
         collect(request.object, Path::root(), keys, &mut specs)?;
+    } else if let Some(foreign) = foreign(request.group, request.kind) {
+        for keys in foreign.specs {
+            collect(request.object, Path::root(), keys, &mut specs)?;
+        }
     }
     Ok(specs)
-}
-
-/// The kind of Kubernetes that a kind is or is like, and where its pods' specs are.
-fn places(group: &str, kind: &str) -> (Option<&'static str>, Vec<&'static [&'static str]>) {
-    if let Some(keys) = pod_spec_path(group, kind) {
-        return (None, vec![keys]);
-    }
-    match FOREIGN.iter().find(|foreign| foreign.group == group && foreign.kind == kind) {
-        Some(foreign) => (Some(foreign.like), foreign.specs.to_vec()),
-        None => (None, Vec::new()),
-    }
 }
 
 fn collect<'r>(
@@ -258,10 +255,9 @@ fn collect<'r>(
     keys: &[&'static str],
     specs: &mut Vec<(Path, &'r Node<'r>)>,
 ) -> Result<(), ReadError> {
-    let located = |error: ReadError, path: &Path| error.below(path);
     let end = keys.iter().position(|key| *key == "*").unwrap_or(keys.len());
     let (direct, rest) = keys.split_at(end);
-    let Some(node) = node.within(direct).map_err(|error| located(error, &path))? else { return Ok(()) };
+    let Some(node) = node.within(direct).map_err(|error| error.below(&path))? else { return Ok(()) };
     let path = path.join(Path::of(direct));
     let Some((_, rest)) = rest.split_first() else {
         specs.push((path, node));
@@ -336,8 +332,7 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
             }
             _ => {}
         }
-        let (like, _) = places(request.group, request.kind);
-        let kind = like.unwrap_or(request.kind);
+        let kind = foreign(request.group, request.kind).map_or(request.kind, |foreign| foreign.like);
         Ok(Self { spec, head, node, kind, subresource: request.subresource, path, containers })
     }
 }
