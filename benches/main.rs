@@ -1,12 +1,13 @@
 //! What Gatehouse costs: the checker beside the time that a parser alone needs for the same files, and each policy
 //! natively beside its module. `README.md` says what is measured and holds the numbers.
 //!
-//! `cargo bench --package gatehouse-benches` measures everything; with `-- corpus FOLDER [FILES]` it only writes the
-//! manifests, for whoever wants to measure another tool on them.
+//! `cargo bench --package gatehouse-benches` measures everything; with `-- worst` the worst objects alone; with
+//! `-- corpus FOLDER [FILES]` it only writes the manifests, for whoever wants to measure another tool on them.
 
 mod check;
 mod corpus;
 mod evaluations;
+mod worst;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,9 +43,12 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
             // First: a child's peak memory is never less than what its parent has when it starts it.
             check::measure()?;
             println!();
-            evaluations::measure()
+            evaluations::measure()?;
+            println!();
+            worst::measure()
         }
-        _ => Err(format!("unknown arguments {arguments:?}; there is only: corpus FOLDER [FILES]").into()),
+        ["worst"] => worst::measure(),
+        _ => Err(format!("unknown arguments {arguments:?}; there are: worst; corpus FOLDER [FILES]").into()),
     }
 }
 

@@ -134,13 +134,13 @@ struct Foreign {
     /// The kind of Kubernetes that it is like: its pods are started and replaced in the same way.
     like: &'static str,
     /// Where its pods' specs are; `*` is every item of an array, or every member of an object.
-    specs: &'static [&'static [&'static str]],
+    specs: &'static [&'static str],
 }
 
 /// A row of [`FOREIGN`].
 macro_rules! foreign {
-    ($group:literal $kind:literal, like $like:literal: $($spec:expr),+) => {
-        Foreign { group: $group, kind: $kind, like: $like, specs: &[$(&$spec),+] }
+    ($group:literal $kind:literal, like $like:literal: $($spec:literal),+) => {
+        Foreign { group: $group, kind: $kind, like: $like, specs: &[$($spec),+] }
     };
 }
 
@@ -149,70 +149,70 @@ macro_rules! foreign {
 /// such a piece leaves out is not absent from the pod.
 const FOREIGN: &[Foreign] = &[
     // https://github.com/argoproj/argo-rollouts/blob/master/pkg/apis/rollouts/v1alpha1/types.go
-    foreign!("argoproj.io" "Rollout", like "Deployment": ["spec", "template", "spec"]),
+    foreign!("argoproj.io" "Rollout", like "Deployment": "spec.template.spec"),
     // https://github.com/openshift/api/blob/master/apps/v1/types.go
-    foreign!("apps.openshift.io" "DeploymentConfig", like "Deployment": ["spec", "template", "spec"]),
+    foreign!("apps.openshift.io" "DeploymentConfig", like "Deployment": "spec.template.spec"),
     // https://github.com/knative/specs/blob/main/specs/serving/knative-api-specification-1.0.md; its queue-proxy lets requests
     // end before the container is told to stop, so the pods are not like a Deployment's.
-    foreign!("serving.knative.dev" "Service", like "Pod": ["spec", "template", "spec"]),
-    foreign!("serving.knative.dev" "Configuration", like "Pod": ["spec", "template", "spec"]),
-    foreign!("serving.knative.dev" "Revision", like "Pod": ["spec"]),
+    foreign!("serving.knative.dev" "Service", like "Pod": "spec.template.spec"),
+    foreign!("serving.knative.dev" "Configuration", like "Pod": "spec.template.spec"),
+    foreign!("serving.knative.dev" "Revision", like "Pod": "spec"),
     // https://github.com/openkruise/kruise/tree/master/apis/apps
-    foreign!("apps.kruise.io" "CloneSet", like "Deployment": ["spec", "template", "spec"]),
-    foreign!("apps.kruise.io" "StatefulSet", like "StatefulSet": ["spec", "template", "spec"]),
-    foreign!("apps.kruise.io" "DaemonSet", like "DaemonSet": ["spec", "template", "spec"]),
-    foreign!("apps.kruise.io" "BroadcastJob", like "Job": ["spec", "template", "spec"]),
+    foreign!("apps.kruise.io" "CloneSet", like "Deployment": "spec.template.spec"),
+    foreign!("apps.kruise.io" "StatefulSet", like "StatefulSet": "spec.template.spec"),
+    foreign!("apps.kruise.io" "DaemonSet", like "DaemonSet": "spec.template.spec"),
+    foreign!("apps.kruise.io" "BroadcastJob", like "Job": "spec.template.spec"),
     foreign!("apps.kruise.io" "AdvancedCronJob", like "CronJob":
-        ["spec", "template", "jobTemplate", "spec", "template", "spec"],
-        ["spec", "template", "broadcastJobTemplate", "spec", "template", "spec"]),
+        "spec.template.jobTemplate.spec.template.spec",
+        "spec.template.broadcastJobTemplate.spec.template.spec"),
     foreign!("apps.kruise.io" "UnitedDeployment", like "Deployment":
-        ["spec", "template", "deploymentTemplate", "spec", "template", "spec"],
-        ["spec", "template", "cloneSetTemplate", "spec", "template", "spec"],
-        ["spec", "template", "statefulSetTemplate", "spec", "template", "spec"],
-        ["spec", "template", "advancedStatefulSetTemplate", "spec", "template", "spec"]),
+        "spec.template.deploymentTemplate.spec.template.spec",
+        "spec.template.cloneSetTemplate.spec.template.spec",
+        "spec.template.statefulSetTemplate.spec.template.spec",
+        "spec.template.advancedStatefulSetTemplate.spec.template.spec"),
     // https://github.com/kubernetes-sigs/jobset/blob/main/api/jobset/v1alpha2/jobset_types.go
     foreign!("jobset.x-k8s.io" "JobSet", like "Job":
-        ["spec", "replicatedJobs", "*", "template", "spec", "template", "spec"]),
+        "spec.replicatedJobs.*.template.spec.template.spec"),
     // https://github.com/kubernetes-sigs/lws/blob/main/api/leaderworkerset/v1/leaderworkerset_types.go
     foreign!("leaderworkerset.x-k8s.io" "LeaderWorkerSet", like "StatefulSet":
-        ["spec", "leaderWorkerTemplate", "leaderTemplate", "spec"],
-        ["spec", "leaderWorkerTemplate", "workerTemplate", "spec"]),
+        "spec.leaderWorkerTemplate.leaderTemplate.spec",
+        "spec.leaderWorkerTemplate.workerTemplate.spec"),
     // https://github.com/kubernetes-sigs/agent-sandbox/blob/main/api/v1alpha1/sandbox_types.go
-    foreign!("agents.x-k8s.io" "Sandbox", like "Pod": ["spec", "podTemplate", "spec"]),
+    foreign!("agents.x-k8s.io" "Sandbox", like "Pod": "spec.podTemplate.spec"),
     // https://github.com/volcano-sh/apis/blob/master/pkg/apis/batch/v1alpha1/job.go
-    foreign!("batch.volcano.sh" "Job", like "Job": ["spec", "tasks", "*", "template", "spec"]),
+    foreign!("batch.volcano.sh" "Job", like "Job": "spec.tasks.*.template.spec"),
     foreign!("batch.volcano.sh" "CronJob", like "CronJob":
-        ["spec", "jobTemplate", "spec", "tasks", "*", "template", "spec"]),
+        "spec.jobTemplate.spec.tasks.*.template.spec"),
     // https://github.com/kedacore/keda/blob/main/apis/keda/v1alpha1/scaledjob_types.go
-    foreign!("keda.sh" "ScaledJob", like "Job": ["spec", "jobTargetRef", "template", "spec"]),
+    foreign!("keda.sh" "ScaledJob", like "Job": "spec.jobTargetRef.template.spec"),
     // https://github.com/kubeflow/trainer/tree/release-1.9/pkg/apis/kubeflow.org/v1
-    foreign!("kubeflow.org" "TFJob", like "Job": ["spec", "tfReplicaSpecs", "*", "template", "spec"]),
-    foreign!("kubeflow.org" "PyTorchJob", like "Job": ["spec", "pytorchReplicaSpecs", "*", "template", "spec"]),
-    foreign!("kubeflow.org" "MPIJob", like "Job": ["spec", "mpiReplicaSpecs", "*", "template", "spec"]),
-    foreign!("kubeflow.org" "XGBoostJob", like "Job": ["spec", "xgbReplicaSpecs", "*", "template", "spec"]),
-    foreign!("kubeflow.org" "PaddleJob", like "Job": ["spec", "paddleReplicaSpecs", "*", "template", "spec"]),
-    foreign!("kubeflow.org" "JAXJob", like "Job": ["spec", "jaxReplicaSpecs", "*", "template", "spec"]),
+    foreign!("kubeflow.org" "TFJob", like "Job": "spec.tfReplicaSpecs.*.template.spec"),
+    foreign!("kubeflow.org" "PyTorchJob", like "Job": "spec.pytorchReplicaSpecs.*.template.spec"),
+    foreign!("kubeflow.org" "MPIJob", like "Job": "spec.mpiReplicaSpecs.*.template.spec"),
+    foreign!("kubeflow.org" "XGBoostJob", like "Job": "spec.xgbReplicaSpecs.*.template.spec"),
+    foreign!("kubeflow.org" "PaddleJob", like "Job": "spec.paddleReplicaSpecs.*.template.spec"),
+    foreign!("kubeflow.org" "JAXJob", like "Job": "spec.jaxReplicaSpecs.*.template.spec"),
     // https://github.com/kubeflow/notebooks/blob/notebooks-v1/components/notebook-controller/api/v1/notebook_types.go
-    foreign!("kubeflow.org" "Notebook", like "StatefulSet": ["spec", "template", "spec"]),
+    foreign!("kubeflow.org" "Notebook", like "StatefulSet": "spec.template.spec"),
     // https://github.com/ray-project/kuberay/tree/master/ray-operator/apis/ray/v1
     foreign!("ray.io" "RayCluster", like "Pod":
-        ["spec", "headGroupSpec", "template", "spec"],
-        ["spec", "workerGroupSpecs", "*", "template", "spec"]),
+        "spec.headGroupSpec.template.spec",
+        "spec.workerGroupSpecs.*.template.spec"),
     foreign!("ray.io" "RayService", like "Pod":
-        ["spec", "rayClusterConfig", "headGroupSpec", "template", "spec"],
-        ["spec", "rayClusterConfig", "workerGroupSpecs", "*", "template", "spec"]),
+        "spec.rayClusterConfig.headGroupSpec.template.spec",
+        "spec.rayClusterConfig.workerGroupSpecs.*.template.spec"),
     foreign!("ray.io" "RayJob", like "Job":
-        ["spec", "rayClusterSpec", "headGroupSpec", "template", "spec"],
-        ["spec", "rayClusterSpec", "workerGroupSpecs", "*", "template", "spec"]),
+        "spec.rayClusterSpec.headGroupSpec.template.spec",
+        "spec.rayClusterSpec.workerGroupSpecs.*.template.spec"),
     // https://github.com/googleforgames/agones/tree/main/pkg/apis/agones/v1
-    foreign!("agones.dev" "GameServer", like "Pod": ["spec", "template", "spec"]),
-    foreign!("agones.dev" "GameServerSet", like "Pod": ["spec", "template", "spec", "template", "spec"]),
-    foreign!("agones.dev" "Fleet", like "Pod": ["spec", "template", "spec", "template", "spec"]),
+    foreign!("agones.dev" "GameServer", like "Pod": "spec.template.spec"),
+    foreign!("agones.dev" "GameServerSet", like "Pod": "spec.template.spec.template.spec"),
+    foreign!("agones.dev" "Fleet", like "Pod": "spec.template.spec.template.spec"),
     // https://github.com/actions/actions-runner-controller/blob/master/apis/actions.github.com/v1alpha1/autoscalingrunnerset_types.go
-    foreign!("actions.github.com" "AutoscalingRunnerSet", like "Pod": ["spec", "template", "spec"]),
+    foreign!("actions.github.com" "AutoscalingRunnerSet", like "Pod": "spec.template.spec"),
     // https://github.com/operator-framework/api/blob/master/pkg/operators/v1alpha1/clusterserviceversion_types.go
     foreign!("operators.coreos.com" "ClusterServiceVersion", like "Deployment":
-        ["spec", "install", "spec", "deployments", "*", "spec", "template", "spec"]),
+        "spec.install.spec.deployments.*.spec.template.spec"),
 ];
 
 /// Where the kinds of Kubernetes itself keep their pod's spec; `None` for other kinds.
@@ -242,8 +242,9 @@ pub fn pod_specs<'r>(request: &Request<'r>) -> Result<Vec<(Path, &'r Node<'r>)>,
     if let Some(keys) = pod_spec_path(request.group, request.kind) {
         collect(request.object, Path::root(), keys, &mut specs)?;
     } else if let Some(foreign) = foreign(request.group, request.kind) {
-        for keys in foreign.specs {
-            collect(request.object, Path::root(), keys, &mut specs)?;
+        for spec in foreign.specs {
+            let keys: Vec<&str> = spec.split('.').collect();
+            collect(request.object, Path::root(), &keys, &mut specs)?;
         }
     }
     Ok(specs)
