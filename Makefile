@@ -44,9 +44,11 @@ lint: toolchain ## check formatting, and let clippy look
 fmt: toolchain ## format the code
 	$(CARGO) fmt --all
 
-fuzz: ## feed the readers with what cargo-fuzz comes up with, for SECONDS=60, on a nightly compiler
+FUZZ := -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -report_slow_units=1
+fuzz: ## feed readers and policies with what cargo-fuzz comes up with, for SECONDS=60 each, on a nightly compiler; slow inputs are reported
 	@mkdir -p tests/fuzz/corpus
-	cd tests && $(CARGO) +nightly fuzz run readers fuzz/corpus fuzz/seeds -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10
+	cd tests && $(CARGO) +nightly fuzz run readers fuzz/corpus fuzz/seeds -- $(FUZZ)
+	cd tests && $(CARGO) +nightly fuzz run growth fuzz/corpus fuzz/seeds -- $(FUZZ)
 
 bench: build modules ## measure the checker and the modules; benches/README.md tells what and against whom
 	$(CARGO) bench --package gatehouse-benches

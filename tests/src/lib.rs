@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, Instant};
 
 use gatehouse_engine::POLICIES;
 use gatehouse_manifest::Format;
-use gatehouse_policy::node::Data;
+use gatehouse_policy::node::{Data, Member, Places};
 use gatehouse_policy::{Finding, Level, Node, Policy, ReadError, Request, module};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -263,6 +264,76 @@ pub fn feed(bytes: &[u8]) {
     }
 }
 
+/// How long every policy takes to judge an object of which one array or object is made `times` as long, natively. `None`
+/// where the bytes are no object, or hold nothing that `which` could stand for.
+#[must_use]
+pub fn judged_in(bytes: &[u8], which: usize, times: usize) -> Option<Duration> {
+    let text = gatehouse_manifest::decode(bytes).ok()?;
+    let document = gatehouse_manifest::read(&text, Format::Detect).next()?.ok()?;
+    let mut object = document.node;
+    let lists = lists(&object);
+    lengthen(&mut object, which.checked_rem(lists)?, &mut 0, times);
+    let start = Instant::now();
+    judge(&object, &Node::from(Data::Null));
+    Some(start.elapsed())
+}
+
+/// How many arrays and objects there are in a node that hold something.
+fn lists(node: &Node<'_>) -> usize {
+    match &node.data {
+        Data::Array(items) if !items.is_empty() => 1 + items.iter().map(lists).sum::<usize>(),
+        Data::Object(members) if !members.is_empty() => 1 + members.iter().map(|of| lists(&of.value)).sum::<usize>(),
+        _ => 0,
+    }
+}
+
+/// Repeats what the array or object number `which` holds; names and texts get numbers, so that none is there twice.
+fn lengthen(node: &mut Node<'_>, which: usize, seen: &mut usize, times: usize) {
+    match &mut node.data {
+        Data::Array(items) if !items.is_empty() => {
+            *seen += 1;
+            if *seen - 1 == which {
+                let first = items.clone();
+                items.extend((1..times).flat_map(|time| first.iter().map(move |item| numbered(item, time))));
+            } else {
+                for item in items {
+                    lengthen(item, which, seen, times);
+                }
+            }
+        }
+        Data::Object(members) if !members.is_empty() => {
+            *seen += 1;
+            if *seen - 1 == which {
+                let first = members.clone();
+                members.extend((1..times).flat_map(|time| {
+                    first.iter().map(move |member| Member {
+                        key: format!("{}{time}", member.key).into(),
+                        value: numbered(&member.value, time),
+                        ..*member
+                    })
+                }));
+            } else {
+                for member in members {
+                    lengthen(&mut member.value, which, seen, times);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn numbered<'a>(node: &Node<'a>, time: usize) -> Node<'a> {
+    let data = match &node.data {
+        Data::String(text) => Data::String(format!("{text}{time}").into()),
+        Data::Array(items) => Data::Array(items.iter().map(|item| numbered(item, time)).collect()),
+        Data::Object(members) => Data::Object(
+            members.iter().map(|member| Member { value: numbered(&member.value, time), ..member.clone() }).collect(),
+        ),
+        other => other.clone(),
+    };
+    data.into()
+}
+
 fn items<'n, 'a>(node: &'n Node<'a>) -> &'n [Node<'a>] {
     match node.get("items").map(|items| &items.data) {
         Some(Data::Array(items)) => items,
@@ -273,10 +344,11 @@ fn items<'n, 'a>(node: &'n Node<'a>) -> &'n [Node<'a>] {
 /// Every policy's findings on an object, each with its place.
 fn judge(object: &Node<'_>, settings: &Node<'_>) {
     let Ok(request) = Request::create(object, "default") else { return };
+    let mut places = Places::of(object);
     for policy in POLICIES {
         let configured = policy.configure(settings).unwrap_or_else(|error| panic!("{}: {error}", policy.name));
         for finding in configured.review(&request).map(|verdict| verdict.findings).unwrap_or_default() {
-            std::hint::black_box(object.nearest(&finding.path));
+            std::hint::black_box(places.nearest(&finding.path));
             std::hint::black_box(json!(finding).to_string());
         }
     }

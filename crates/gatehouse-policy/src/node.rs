@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -272,27 +274,11 @@ impl<'a> Node<'a> {
         matches!(self.data, Data::Null)
     }
 
-    /// The node a path leads to, or the last one on the way that exists, and whether the whole path exists.
+    /// The node a path leads to, or the last one on the way that exists, and whether the whole path exists. For many paths
+    /// of one object there is [`Places`].
     #[must_use]
     pub fn nearest(&self, path: &Path) -> (Nearest<'_, 'a>, bool) {
-        let mut found = Nearest { node: self, key_span: None };
-        for segment in path.segments() {
-            let next = match (&found.node.data, segment) {
-                (Data::Object(members), Segment::Key(key)) => members
-                    .iter()
-                    .find(|member| member.key == *key)
-                    .map(|member| Nearest { node: &member.value, key_span: Some(member.key_span) }),
-                (Data::Array(items), Segment::Index(index)) => {
-                    items.get(*index).map(|node| Nearest { node, key_span: None })
-                }
-                _ => None,
-            };
-            match next {
-                Some(next) => found = next,
-                None => return (found, false),
-            }
-        }
-        (found, true)
+        nearest(self, path, |members, key| members.iter().find(|member| member.key == key))
     }
 
     /// The member or item that a step leads to.
@@ -370,6 +356,61 @@ impl<'a> Node<'a> {
                 Value::Object(members.iter().map(|m| (m.key.clone().into_owned(), m.value.to_value())).collect())
             }
         }
+    }
+}
+
+fn nearest<'n, 'a>(
+    root: &'n Node<'a>,
+    path: &Path,
+    mut member: impl FnMut(&'n [Member<'a>], &str) -> Option<&'n Member<'a>>,
+) -> (Nearest<'n, 'a>, bool) {
+    let mut found = Nearest { node: root, key_span: None };
+    for segment in path.segments() {
+        let next = match (&found.node.data, segment) {
+            (Data::Object(members), Segment::Key(key)) => {
+                member(members, key).map(|of| Nearest { node: &of.value, key_span: Some(of.key_span) })
+            }
+            (Data::Array(items), Segment::Index(index)) => {
+                items.get(*index).map(|node| Nearest { node, key_span: None })
+            }
+            _ => None,
+        };
+        match next {
+            Some(next) => found = next,
+            None => return (found, false),
+        }
+    }
+    (found, true)
+}
+
+/// Finds many places of one object: each member of a large one is not looked at again for every path.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug)]
+pub struct Places<'n, 'a> {
+    root: &'n Node<'a>,
+    /// The members of large objects by their names, each object by where its members are.
+    large: HashMap<*const Member<'a>, HashMap<&'n str, &'n Member<'a>>>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<'n, 'a> Places<'n, 'a> {
+    /// The places of an object.
+    #[must_use]
+    pub fn of(root: &'n Node<'a>) -> Self {
+        Self { root, large: HashMap::new() }
+    }
+
+    /// As [`Node::nearest`].
+    pub fn nearest(&mut self, path: &Path) -> (Nearest<'n, 'a>, bool) {
+        /// With fewer members a look at each is faster than an index.
+        const LARGE: usize = 64;
+        nearest(self.root, path, |members, key| {
+            if members.len() < LARGE {
+                return members.iter().find(|member| member.key == key);
+            }
+            let index = || members.iter().rev().map(|member| (&*member.key, member)).collect();
+            self.large.entry(members.as_ptr()).or_insert_with(index).get(key).copied()
+        })
     }
 }
 
@@ -515,6 +556,19 @@ impl<'de> de::Deserialize<'de> for Node<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_those_of_nearest() {
+        let members: Vec<String> = (0..200).map(|index| format!(r#""k{index}": {{"a": [{index}]}}"#)).collect();
+        let text = format!("{{{}}}", members.join(","));
+        let object = Node::from_json(text.as_bytes()).unwrap();
+        let mut places = Places::of(&object);
+        for path in ["k7.a[0]", "k199.a", "k200", "k3.b.c", "k0.a[1]", "k0[0]"] {
+            let path: Path = path.parse().unwrap();
+            let ((one, whole), (other, same)) = (places.nearest(&path), object.nearest(&path));
+            assert!(std::ptr::eq(one.node, other.node) && whole == same, "{path}");
+        }
+    }
 
     #[test]
     fn an_object_in_a_payload_may_nest_as_deep_as_one_alone() {
