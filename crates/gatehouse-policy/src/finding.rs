@@ -188,6 +188,10 @@ fn nest(path: &[Segment], value: &Node<'static>) -> Option<Node<'static>> {
     })
 }
 
+/// How many findings of a level a verdict lists. Nobody reads more, and whoever may write an object of 60,000 faults must
+/// not have the gate describe them all.
+pub const MOST_LISTED: usize = 1000;
+
 /// Collects what a policy finds in one object.
 #[derive(Debug)]
 pub struct Report<'r> {
@@ -196,11 +200,48 @@ pub struct Report<'r> {
     object: &'r Node<'r>,
     findings: Vec<Finding>,
     edits: Vec<Edit>,
+    warned: Listed,
+    denied: Listed,
+}
+
+/// The findings of one level.
+#[derive(Clone, Copy, Debug, Default)]
+struct Listed {
+    /// How many there are, listed or not.
+    number: usize,
+    /// Which of all findings is the last one listed.
+    last: usize,
+}
+
+/// What a finding says: a text, or a closure that makes it once it is known to be listed. Closures are for findings that one
+/// object may bring by the thousand.
+pub trait Message {
+    /// The text.
+    fn text(self) -> String;
+}
+
+impl Message for String {
+    fn text(self) -> String {
+        self
+    }
+}
+
+impl Message for &str {
+    fn text(self) -> String {
+        self.to_owned()
+    }
+}
+
+impl<F: FnOnce() -> String> Message for F {
+    fn text(self) -> String {
+        self()
+    }
 }
 
 impl<'r> Report<'r> {
     pub(crate) fn new(policy: &'static str, levels: &'r Levels, object: &'r Node<'r>) -> Self {
-        Self { policy, levels, object, findings: Vec::new(), edits: Vec::new() }
+        let (warned, denied) = (Listed::default(), Listed::default());
+        Self { policy, levels, object, findings: Vec::new(), edits: Vec::new(), warned, denied }
     }
 
     /// The level at which a rule reports, `None` if it is off.
@@ -219,23 +260,51 @@ impl<'r> Report<'r> {
     }
 
     /// Reports a finding at the rule's level.
-    pub fn add(&mut self, rule: &Rule, path: Path, message: impl Into<String>) -> Added<'_> {
-        self.add_at(self.level(rule), rule, path, message.into())
+    pub fn add(&mut self, rule: &Rule, path: Path, message: impl Message) -> Added<'_> {
+        let level = self.level(rule);
+        if !self.lists(level) {
+            return Added { report: None };
+        }
+        self.push(level, rule, path, message.text())
     }
 
     /// Reports a case of the rule that weighs differently, unless settings fix the rule's level (or it is off).
-    pub fn add_as(&mut self, level: Level, rule: &Rule, path: Path, message: impl Into<String>) -> Added<'_> {
-        self.add_at(self.level_or(rule, rule.level.and(Some(level))), rule, path, message.into())
+    pub fn add_as(&mut self, level: Level, rule: &Rule, path: Path, message: impl Message) -> Added<'_> {
+        let level = self.level_or(rule, rule.level.and(Some(level)));
+        if !self.lists(level) {
+            return Added { report: None };
+        }
+        self.push(level, rule, path, message.text())
     }
 
-    fn add_at(&mut self, level: Option<Level>, rule: &Rule, path: Path, message: String) -> Added<'_> {
+    /// Counts a finding, and says whether it is to be listed.
+    fn lists(&mut self, level: Option<Level>) -> bool {
+        let listed = match level {
+            None => return false,
+            Some(Level::Warn) => &mut self.warned,
+            Some(Level::Deny) => &mut self.denied,
+        };
+        listed.number += 1;
+        if listed.number <= MOST_LISTED {
+            listed.last = self.findings.len();
+        }
+        listed.number <= MOST_LISTED
+    }
+
+    fn push(&mut self, level: Option<Level>, rule: &Rule, path: Path, message: String) -> Added<'_> {
         let Some(level) = level else { return Added { report: None } };
         let rule = format!("{}/{}", self.policy, rule.name);
         self.findings.push(Finding { rule, level, message, path, fix: None, secret: false });
         Added { report: Some(self) }
     }
 
-    pub(crate) fn finish(self) -> Verdict {
+    pub(crate) fn finish(mut self) -> Verdict {
+        for listed in [self.warned, self.denied] {
+            let more = listed.number.saturating_sub(MOST_LISTED);
+            if let Some(last) = self.findings.get_mut(listed.last).filter(|_| more > 0) {
+                last.message = format!("{}; {more} more at this level are not listed", last.message);
+            }
+        }
         Verdict { findings: self.findings, edits: self.edits }
     }
 }
@@ -339,6 +408,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_thousand_findings_of_a_level_are_listed_and_the_rest_is_counted() {
+        const RULE: Rule = Rule { name: "a", level: Some(Level::Deny), docs: "" };
+        let (levels, object) = (Levels::new(), Node::empty());
+        let mut report = Report::new("test", &levels, &object);
+        for number in 0..MOST_LISTED + 7 {
+            report.add_as(Level::Warn, &RULE, Path::root(), move || number.to_string());
+        }
+        report.add(&RULE, Path::root(), "the only denial");
+        let findings = report.finish().findings;
+        assert_eq!(findings.len(), MOST_LISTED + 1);
+        let said = |index: usize| &*findings[index].message;
+        assert_eq!([said(0), said(MOST_LISTED - 1)], ["0", "999; 7 more at this level are not listed"]);
+        assert_eq!((said(MOST_LISTED), findings[MOST_LISTED].level), ("the only denial", Level::Deny));
+    }
 
     #[test]
     fn edits_below_one_absent_parent_keep_each_other() {

@@ -29,7 +29,9 @@ mod view;
 mod workload;
 
 pub use bounds::Bounds;
-pub use finding::{Added, Edit, Finding, Fix, Level, Operation as PatchOperation, Report, Rule, Verdict};
+pub use finding::{
+    Added, Edit, Finding, Fix, Level, MOST_LISTED, Message, Operation as PatchOperation, Report, Rule, Verdict,
+};
 pub use members::Members;
 pub use metadata::Metadata;
 pub use node::Node;

@@ -179,6 +179,7 @@ const FOREIGN: &[Foreign] = &[
         "spec.leaderWorkerTemplate.workerTemplate.spec"),
     // https://github.com/kubernetes-sigs/agent-sandbox/blob/main/api/v1alpha1/sandbox_types.go
     foreign!("agents.x-k8s.io" "Sandbox", like "Pod": "spec.podTemplate.spec"),
+    foreign!("extensions.agents.x-k8s.io" "SandboxTemplate", like "Pod": "spec.podTemplate.spec"),
     // https://github.com/volcano-sh/apis/blob/master/pkg/apis/batch/v1alpha1/job.go
     foreign!("batch.volcano.sh" "Job", like "Job": "spec.tasks.*.template.spec"),
     foreign!("batch.volcano.sh" "CronJob", like "CronJob":
