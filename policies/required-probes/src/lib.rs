@@ -1,17 +1,22 @@
 //! Containers that serve let the kubelet see that they live and that they are ready.
 
+mod ports;
 mod probe;
 
 use gatehouse_policy::{Bounds, Context, Level, Path, Port, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::ports::{ContainerPort, TcpPorts, number_of};
 use crate::probe::{ContainerFields, PodFields, Probe, Timing, Timings};
 
 rules! {
-    /// Finds a container without a `livenessProbe`, or with one that checks nothing. Only containers that run as long
-    /// as their pod are judged, regular and sidecar ones, and that are always restarted: not those of Jobs and CronJobs,
-    /// nor where the `restartPolicy` of the pod, or a container's own, says otherwise.
+    /// Finds a container without a `livenessProbe`, or with one that checks nothing. Only regular and sidecar containers
+    /// are judged, for they run as long as their pod.
+    ///
+    /// The containers of Jobs and CronJobs are not judged, nor those of a Pod that are not always restarted, by their own
+    /// `restartPolicy` or else by the pod's. All other workloads, such as a Deployment or a DaemonSet, keep their pods
+    /// running. There a container is judged whatever its own `restartPolicy`, unless `allowEnding` is set.
     ///
     /// ## Why
     /// The kubelet restarts a container that ends. One that hangs runs on, and nobody notices but its users.
@@ -34,8 +39,14 @@ rules! {
     ///       port: 8000
     /// ```
     ///
+    /// ## Options
+    /// `allowEnding: true` skips a container that is seen to end in these workloads too: its own `restartPolicy` is `Never`
+    /// or `OnFailure`, it has no `restartPolicyRules`, declares no port, and has no readiness probe and no other probe that
+    /// connects to a port.
+    ///
     /// ## Reference
-    /// <https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/>
+    /// <https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/>,
+    /// <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules>
     LIVENESS = "liveness": deny;
 
     /// Finds a container without a `readinessProbe`, or with one that checks nothing.
@@ -51,14 +62,16 @@ rules! {
     /// Without one, a liveness probe must leave a slow start as much time as it then leaves a container that hangs.
     STARTUP = "startup": off;
 
-    /// Finds a probe on a port that cannot be or is not the container's: a name that it does not declare, a number that
-    /// no port has or, as a warning, a number that it does not declare. A number on another `host` is no port of the
-    /// container.
+    /// Finds a probe on a port that does not exist: a name that the container does not declare, or a number that no port
+    /// has. As a warning, finds a number that no container of the pod declares for TCP, also where the probe gives it by
+    /// name. Numbers on another `host` are not judged.
     ///
     /// ## Why
-    /// The kubelet looks up the name among the container's own ports. Where it is not there the check has no result: a
-    /// liveness probe then never fails, and a readiness probe never succeeds. A number works without being declared,
-    /// but mostly one of the two was changed and the other forgotten.
+    /// The kubelet looks up a name among the container's own ports, whatever their `protocol`. Where it is not there the
+    /// check has no result: a liveness probe then never fails, and a readiness probe never succeeds. A number works without
+    /// being declared, but mostly one of the two was changed and the other forgotten. All containers of a pod share its
+    /// network, so any of them may declare the number. `httpGet`, `tcpSocket` and `grpc` connect by TCP: a port of UDP or
+    /// SCTP does not answer them.
     ///
     /// ## Example
     /// ```yaml
@@ -128,7 +141,7 @@ rules! {
     IDENTICAL = "identical": off;
 }
 
-/// The settings of required-probes: bounds of the timings. An absent one bounds nothing.
+/// The settings of required-probes. An absent bound bounds nothing.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequiredProbes {
@@ -138,6 +151,9 @@ pub struct RequiredProbes {
     readiness: Timings<Bounds>,
     /// Bounds of startup probes.
     startup: Timings<Bounds>,
+    /// Whether a container that is seen to end needs no probes in a Deployment, or in another workload that keeps its pods
+    /// running. Default: false.
+    allow_ending: bool,
 }
 
 impl Settings for RequiredProbes {
@@ -158,7 +174,7 @@ impl Settings for RequiredProbes {
 
 policy!(RequiredProbes, review);
 
-type Pod<'r> = gatehouse_policy::Pod<'r, PodFields, ContainerFields<'r>>;
+type Pod<'r> = gatehouse_policy::Pod<'r, PodFields<'r>, ContainerFields<'r>>;
 type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
 
 /// The grace period of a pod that sets none (`SetDefaults_PodSpec` in `k8s.io/kubernetes/pkg/apis/core/v1`).
@@ -178,8 +194,8 @@ fn review(
 fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, report: &mut Report<'_>) {
     // A negative one is the pod's fault, not the probe's.
     let grace_period = pod.termination_grace_period_seconds.unwrap_or(GRACE_PERIOD).max(0);
-    // Elsewhere a probe could only fail what is to end by itself.
-    for container in pod.long_running().filter(|container| pod.restarts(container)) {
+    let tcp_ports = TcpPorts::of(&pod.containers, &pod.init_containers);
+    for container in pod.long_running().filter(|container| is_to_serve(pod, container, settings)) {
         for (rule, field, probe, bounds) in [
             (&LIVENESS, "livenessProbe", &container.liveness_probe, &settings.liveness),
             (&READINESS, "readinessProbe", &container.readiness_probe, &settings.readiness),
@@ -196,7 +212,7 @@ fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, report: &mut Report<'_>) 
                 }
                 Some(probe) => {
                     let timings = probe.timings(grace_period);
-                    judge_ports(container, field, probe, report);
+                    judge_ports(container, field, probe, &tcp_ports, report);
                     judge_bounds(container, field, &timings, bounds, report);
                     judge_timeout(container, field, &timings, report);
                 }
@@ -206,28 +222,63 @@ fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, report: &mut Report<'_>) 
     }
 }
 
-fn judge_ports(container: &Container<'_>, field: &'static str, probe: &Probe<'_>, report: &mut Report<'_>) {
+/// Whether a container is to run as long as its pod: elsewhere a probe could only fail what is to end by itself. Where the
+/// API server accepts no pod that is not always restarted (`ValidatePodTemplateSpecForReplicaSet` in
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/apps/validation/validation.go> and its like), each
+/// container is: its own `restartPolicy` would be a way round this policy.
+fn is_to_serve(pod: &Pod<'_>, container: &Container<'_>, settings: &RequiredProbes) -> bool {
+    match pod.kind() {
+        "Pod" | "Job" | "CronJob" => pod.restarts(container),
+        _ => !(settings.allow_ending && container.is_seen_to_end()),
+    }
+}
+
+fn judge_ports(
+    container: &Container<'_>,
+    field: &'static str,
+    probe: &Probe<'_>,
+    tcp_ports: &TcpPorts,
+    report: &mut Report<'_>,
+) {
     for (handler, host, port) in probe.ports() {
-        let declared: Vec<Port<'_>> = match port {
-            Port::Number(_) => container.ports.iter().map(|port| Port::Number(port.container_port)).collect(),
-            Port::Name(_) => container.ports.iter().map(|port| Port::Name(port.name)).collect(),
+        let number = match port {
+            Port::Number(number) => Some(number),
+            Port::Name(name) => number_of(name, &container.ports),
         };
-        let (level, expected) = match port {
-            Port::Number(..=0 | 65536..) => (Level::Deny, "1 to 65535".to_owned()),
-            Port::Number(_) if !host.is_empty() => continue,
-            Port::Number(_) if !declared.contains(&port) => (Level::Warn, one_of(&declared)),
-            Port::Name(name) if name.is_empty() || !declared.contains(&port) => (Level::Deny, one_of(&declared)),
-            _ => continue,
+        let (level, expected) = match number {
+            None => {
+                (Level::Deny, one_of("one that the container declares (it declares", container, ContainerPort::name))
+            }
+            Some(..=0 | 65536..) => (Level::Deny, "1 to 65535".to_owned()),
+            Some(number) if !host.is_empty() || tcp_ports.contains(number) => continue,
+            Some(_) => {
+                let expected = "one that a container of the pod declares for TCP (this one declares";
+                (Level::Warn, one_of(expected, container, ContainerPort::tcp_number))
+            }
         };
-        let message = format!("{container}: {field} is on port {port}, expected {expected}");
+        let resolved = match (port, number) {
+            (Port::Name(_), Some(number)) => format!(", which is {number}"),
+            _ => String::new(),
+        };
+        let message = format!("{container}: {field} is on port {port}{resolved}, expected {expected}");
         report.add_as(level, &PORT, container.at(&[field, handler, "port"]), message);
     }
 }
 
-fn one_of(declared: &[Port<'_>]) -> String {
-    let ports: Vec<_> = declared.iter().filter(|port| **port != Port::Name("")).map(ToString::to_string).collect();
-    let list = if ports.is_empty() { "it declares none".to_owned() } else { ports.join(", ") };
-    format!("one that the container declares ({list})")
+/// What is expected, and what the container itself has of it: the first few, for a container may have thousands.
+fn one_of<'r>(
+    expected: &str,
+    container: &Container<'r>,
+    of: impl Fn(&ContainerPort<'r>) -> Option<Port<'r>>,
+) -> String {
+    const SHOWN: usize = 10;
+    let mut all = container.ports.iter().filter_map(of);
+    let mut ports: Vec<_> = all.by_ref().take(SHOWN).map(|port| port.to_string()).collect();
+    if all.next().is_some() {
+        ports.push("and others".to_owned());
+    }
+    let list = if ports.is_empty() { "none".to_owned() } else { ports.join(", ") };
+    format!("{expected} {list})")
 }
 
 fn judge_bounds(

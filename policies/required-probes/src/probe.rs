@@ -4,11 +4,18 @@ use std::fmt::{self, Display};
 
 use gatehouse_policy::Port;
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+
+use crate::ports::{ContainerPort, Declaring, number_of};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct PodFields {
+pub struct PodFields<'r> {
     pub termination_grace_period_seconds: Option<i64>,
+    #[serde(borrow)]
+    pub containers: Vec<Declaring<'r>>,
+    #[serde(borrow)]
+    pub init_containers: Vec<Declaring<'r>>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -22,13 +29,21 @@ pub struct ContainerFields<'r> {
     pub readiness_probe: Option<Probe<'r>>,
     #[serde(borrow)]
     pub startup_probe: Option<Probe<'r>>,
+    restart_policy: &'r str,
+    restart_policy_rules: Vec<IgnoredAny>,
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerPort<'r> {
-    pub name: &'r str,
-    pub container_port: i32,
+impl ContainerFields<'_> {
+    /// Whether it ends by itself and nobody connects to it: it is restarted at most until it succeeds, declares no port,
+    /// and has no probe that a Service heeds or that connects to a port. What `restartPolicyRules` restart cannot be told.
+    pub fn is_seen_to_end(&self) -> bool {
+        let probes = [&self.liveness_probe, &self.startup_probe].into_iter().flatten();
+        matches!(self.restart_policy, "Never" | "OnFailure")
+            && self.restart_policy_rules.is_empty()
+            && self.ports.is_empty()
+            && self.readiness_probe.is_none()
+            && probes.flat_map(Probe::ports).next().is_none()
+    }
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -189,8 +204,8 @@ impl Display for Timing {
     }
 }
 
-/// The number of a port that the container declares by that name; one that it does not declare stays as it is.
+/// A port by its number; a name that the container does not declare stays as it is.
 fn resolve<'r>(port: Port<'r>, ports: &[ContainerPort<'_>]) -> Port<'r> {
     let Port::Name(name) = port else { return port };
-    ports.iter().find(|port| port.name == name).map_or(port, |port| Port::Number(port.container_port))
+    number_of(name, ports).map_or(port, Port::Number)
 }
