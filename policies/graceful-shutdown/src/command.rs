@@ -1,4 +1,4 @@
-//! What a hook's command tells: whether a shell runs it, and how long it sleeps.
+//! What a hook's command tells: whether a shell runs it, how long it sleeps, and whether it does anything at all.
 
 mod script;
 
@@ -7,6 +7,17 @@ pub const ENDLESS: u64 = u64::MAX / 1000;
 
 /// Shells, none of which a distroless image has.
 const SHELLS: &[&str] = &["sh", "ash", "bash", "rbash", "dash", "ksh", "mksh", "zsh", "csh", "tcsh", "fish"];
+
+/// What a command is seen to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Work {
+    /// Nothing, and it takes no time for it.
+    Nothing,
+    /// It sleeps.
+    Sleep(Sleep),
+    /// Something, for as long as it takes.
+    Something,
+}
 
 /// A sleep that a command makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,23 +45,28 @@ pub fn shell<'c>(command: &[&'c str]) -> Option<&'c str> {
     SHELLS.contains(&name(program)).then_some(program)
 }
 
-/// How long a command sleeps: a `sleep`, or a shell's script as far as its commands follow one another.
-pub fn sleep(command: &[&str]) -> Option<Sleep> {
-    let run = Run::of(command)?;
-    if let Some(millis) = run.sleep() {
-        return Some(Sleep { millis, only: true });
+/// What a command does: a `sleep`, or a shell's script as far as its commands follow one another.
+pub fn work(command: &[&str]) -> Work {
+    let Some(run) = Run::of(command) else { return Work::Something };
+    if !SHELLS.contains(&name(run.program)) {
+        return run.work();
     }
-    shell(command)?;
-    let script = script::read(script_of(run.arguments)?);
-    let (mut slept, mut only) = (None, script.whole);
+    let Some(script) = script_of(run.arguments).map(script::read) else { return Work::Something };
+    let (mut slept, mut only) = (None, script.whole && !script.opens);
     for words in &script.commands {
+        only &= !words.iter().any(|word| script::expands(word));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match Run::of(&words).and_then(|run| run.sleep()) {
-            Some(millis) => slept = Some(slept.unwrap_or(0_u64).saturating_add(millis)),
-            None => only = false,
+        match Run::of(&words).map_or(Work::Something, |run| run.work()) {
+            Work::Nothing => {}
+            Work::Sleep(sleep) => slept = Some(slept.unwrap_or(0_u64).saturating_add(sleep.millis)),
+            Work::Something => only = false,
         }
     }
-    slept.map(|millis: u64| Sleep { millis: millis.min(run.limit), only })
+    match slept {
+        Some(millis) => Work::Sleep(Sleep { millis: millis.min(run.limit), only }),
+        None if only => Work::Nothing,
+        None => Work::Something,
+    }
 }
 
 /// The program that comes to run.
@@ -87,9 +103,18 @@ impl<'w, 'c> Run<'w, 'c> {
         }
     }
 
-    /// The milliseconds that it sleeps, if it is `sleep`.
-    fn sleep(&self) -> Option<u64> {
-        if name(self.program) == "sleep" { Some(millis(self.arguments)?.min(self.limit)) } else { None }
+    /// What it does. To print is nothing: nobody sees the output of a hook.
+    fn work(&self) -> Work {
+        match name(self.program) {
+            "" | ":" | "true" | "false" | "test" | "[" | "echo" | "printf" => Work::Nothing,
+            "sleep" => match millis(self.arguments) {
+                Some(0) => Work::Nothing,
+                Some(millis) => Work::Sleep(Sleep { millis: millis.min(self.limit), only: true }),
+                None if self.arguments.is_empty() => Work::Nothing,
+                None => Work::Something,
+            },
+            _ => Work::Something,
+        }
     }
 }
 
@@ -171,6 +196,17 @@ fn time_in_millis(time: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn sleep(command: &[&str]) -> Option<Sleep> {
+        match work(command) {
+            Work::Sleep(sleep) => Some(sleep),
+            _ => None,
+        }
+    }
+
+    fn is_idle(command: &[&str]) -> bool {
+        work(command) == Work::Nothing
+    }
+
     fn millis_of(command: &str) -> Option<u64> {
         sleep(&command.split(' ').collect::<Vec<_>>()).map(|sleep| sleep.millis)
     }
@@ -186,7 +222,7 @@ mod tests {
             ("sleep .5", Some(500)),
             ("sleep 5.", Some(5_000)),
             ("sleep 007", Some(7_000)),
-            ("sleep 0", Some(0)),
+            ("sleep 0", None),
             ("sleep 0.0000001", Some(1)),
             ("sleep 0.99999999999999999999d", Some(86_400_000)),
             ("sleep -- 3", Some(3_000)),
@@ -279,7 +315,10 @@ mod tests {
             ("timeout 10 sleep 60; sleep 5", Some((15, true))),
             ("f() { sleep 9; }; sleep 60", None),
             ("a=(sleep 9); sleep 60", None),
-            ("sleep 5; exit 0; sleep 15", Some((5, false))),
+            ("sleep 5; exit 0; sleep 15", Some((5, true))),
+            ("sleep 5 && exit 0", Some((5, true))),
+            ("(sleep 5; exit 0); sleep 15", Some((5, false))),
+            ("sleep 5; exit $(nginx -s quit)", Some((5, false))),
             ("sleep 5; exec app; sleep 15", Some((5, false))),
             ("while pgrep app; do sleep 1; done", None),
             ("sleep 5; if true; then sleep 15; fi", Some((5, false))),
@@ -292,7 +331,10 @@ mod tests {
             ("WAIT=15 sleep 5", Some((5, true))),
             ("echo 'sleep 15'", None),
             ("echo \"a \\\" b; sleep 15\"", None),
-            ("echo don\\'t; sleep 5", Some((5, false))),
+            ("echo don\\'t; sleep 5", Some((5, true))),
+            ("echo stops >/tmp/log; sleep 5", Some((5, false))),
+            ("sleep 5 >/tmp/log", Some((5, false))),
+            ("true $(nginx -s quit); sleep 5", Some((5, false))),
             ("cat <<EOF\nsleep 15\nEOF", None),
             ("sleep 5; echo 'open", Some((5, false))),
             ("sleep 5; echo \"open", Some((5, false))),
@@ -306,6 +348,74 @@ mod tests {
             (">", None),
         ] {
             assert_eq!(found(script), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn idle_commands() {
+        for (command, idle) in [
+            (&["true"][..], true),
+            (&["/bin/true"], true),
+            (&["/usr/bin/env", "-i", "true"], true),
+            (&[":"], true),
+            (&[""], true),
+            (&["busybox", "true"], true),
+            (&["echo", "$HOSTNAME stops"], true),
+            (&["sleep", "0"], true),
+            (&["sleep", "0.0s", "0m"], true),
+            (&["timeout", "5", "sleep", "0"], true),
+            (&["sleep"], true),
+            (&["sleep", "0.001"], false),
+            (&["sleep", "1e3"], false),
+            (&["nginx", "-s", "quit"], false),
+            (&["/true/stop"], false),
+            (&["env"], false),
+            (&[], false),
+            (&["sh", "/stop.sh"], false),
+            (&["powershell", "-Command", ""], false),
+        ] {
+            assert_eq!(is_idle(command), idle, "{command:?}");
+        }
+        for (script, idle) in [
+            ("", true),
+            ("  \n", true),
+            ("# nothing", true),
+            ("true", true),
+            (":", true),
+            ("exit 0", true),
+            ("exit", true),
+            ("true; exit 0; nginx -s quit", true),
+            ("true && exit 0", true),
+            ("sleep 0", true),
+            ("sleep 0; true && echo done", true),
+            ("{ sleep 0; }", true),
+            ("(true)", true),
+            ("exec true", true),
+            ("echo stops >/dev/null 2>&1", true),
+            ("sleep 1", false),
+            ("sleep $WAIT", false),
+            ("sleep 0; nginx -s quit", false),
+            ("true && nginx -s quit", false),
+            ("true; nginx -s quit &", false),
+            ("false || nginx -s quit", false),
+            ("[ -f /tmp/slow ] && sleep 5", false),
+            ("if true; then nginx -s quit; fi", false),
+            ("while pgrep app; do sleep 0; done", false),
+            ("echo quit | nc localhost 15000", false),
+            ("echo down > /tmp/down", false),
+            (": >/tmp/down", false),
+            ("echo down >>/tmp/log 2>&1", false),
+            ("true < /tmp/drained", false),
+            ("echo $(nginx -s quit)", false),
+            ("echo \"$(nginx -s quit)\"", false),
+            ("echo `nginx -s quit`", false),
+            ("echo \"`nginx -s quit`\"", false),
+            ("exit $(nginx -s quit)", false),
+            ("(exit 0); nginx -s quit", false),
+            ("trap 'nginx -s quit' EXIT; exit 0", false),
+            ("true() { nginx -s quit; }; true", false),
+        ] {
+            assert_eq!(is_idle(&["/bin/sh", "-c", script]), idle, "{script}");
         }
     }
 

@@ -3,7 +3,7 @@
 use gatehouse_policy::Path;
 use serde::Deserialize;
 
-use crate::command::{self, Sleep};
+use crate::command::{self, Work};
 
 pub type Pod<'r> = gatehouse_policy::Pod<'r, PodFields, ContainerFields<'r>>;
 pub type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
@@ -72,7 +72,7 @@ struct Exec<'r> {
     command: Vec<&'r str>,
 }
 
-/// The kubelet's own sleep. 0 is allowed since Kubernetes 1.33, and does nothing on purpose
+/// The kubelet's own sleep. 0, also where `seconds` is absent, is accepted since Kubernetes 1.33, and then it does nothing
 /// (<https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/4818-allow-zero-value-for-sleep-action-of-prestop-hook>).
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -81,24 +81,21 @@ struct NativeSleep {
 }
 
 impl<'r> Hook<'r> {
-    /// Whether it has a handler that the kubelet runs.
-    pub fn runs(&self) -> bool {
-        self.command().is_some() || self.http_get.is_some() || self.sleep.is_some()
-    }
-
     /// The command that it runs in the container.
     pub fn command(&self) -> Option<&[&'r str]> {
         self.exec.as_ref().map(|exec| &*exec.command).filter(|command| !command.is_empty())
     }
 
     /// How long it takes, in seconds begun: as long as it sleeps, or `otherwise` where the manifest does not tell. What does
-    /// more than sleep takes no less than what does not tell at all.
-    pub fn seconds(&self, otherwise: u64) -> u64 {
-        match (self.command().map(command::sleep), &self.sleep) {
-            (Some(Some(sleep)), _) if sleep.only => sleep.seconds(),
-            (Some(sleep), _) => sleep.map_or(0, Sleep::seconds).max(otherwise),
-            (None, Some(sleep)) => sleep.seconds.try_into().unwrap_or(0),
-            (None, None) => otherwise,
+    /// more than sleep takes no less than what does not tell at all. `None` where it does nothing. Of several handlers, which
+    /// the API server refuses, the kubelet would run the first in this order.
+    pub fn seconds(&self, otherwise: u64) -> Option<u64> {
+        match (self.command().map(command::work), &self.http_get, &self.sleep) {
+            (Some(Work::Nothing), ..) => None,
+            (Some(Work::Sleep(sleep)), ..) if sleep.only => Some(sleep.seconds()),
+            (Some(Work::Sleep(sleep)), ..) => Some(sleep.seconds().max(otherwise)),
+            (Some(Work::Something), ..) | (None, Some(_), _) => Some(otherwise),
+            (None, None, sleep) => sleep.as_ref()?.seconds.try_into().ok().filter(|seconds| *seconds > 0),
         }
     }
 

@@ -7,13 +7,14 @@ use gatehouse_policy::{Bounds, Context, Edit, Path, ReadError, Report, Request, 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::command::ENDLESS;
+use crate::command::{ENDLESS, Work};
 use crate::hook::{Container, Hook, Pod};
 
 rules! {
     /// Finds a container with `ports` in a Deployment or StatefulSet without a `preStop` hook, or with one that does
-    /// nothing: an empty one, or a `tcpSocket`, which the kubelet cannot run. Pods that controllers make are not judged
-    /// again, nor are sidecar containers: the kubelet ends those after the regular ones.
+    /// nothing: an empty one, a `tcpSocket`, which the kubelet cannot run, a `sleep` of 0 seconds, or an `exec` whose
+    /// command ends at once and only prints, such as `true`, `sleep 0` or `sh -c "exit 0"`. Pods that controllers make are
+    /// not judged again, nor are sidecar containers: the kubelet ends those after the regular ones.
     ///
     /// ## Why
     /// When a pod is deleted, two things begin at once: its address is taken out of every proxy and load balancer, and
@@ -179,11 +180,6 @@ impl GracefulShutdown {
         self.grace_period_seconds.max.map_or(ENDLESS - 1, u64::from)
     }
 
-    /// The seconds that a hook takes.
-    fn seconds(&self, hook: &Hook<'_>) -> u64 {
-        hook.seconds(self.sleep_seconds())
-    }
-
     /// The grace period that a hook of so many seconds needs. With none at all even a short one would not run.
     fn need(&self, seconds: u64) -> u64 {
         seconds.saturating_add(self.margin.into()).max(1)
@@ -201,10 +197,11 @@ fn review(
         if pod.containers().next().is_none() {
             continue; // all are exempt, so nobody is left whom the grace period could concern
         }
+        let hooks = pre_stops(&pod, context.settings);
         if matches!(pod.kind(), "Deployment" | "StatefulSet") {
-            judge_pre_stop(&pod, context.settings, report);
+            judge_pre_stop(&pod, &hooks, context.settings, report);
         }
-        judge_grace_period(&pod, context.settings, report);
+        judge_grace_period(&pod, &hooks, context.settings, report);
         if !pod.is_windows() {
             judge_shell(&pod, report);
         }
@@ -212,13 +209,36 @@ fn review(
     Ok(())
 }
 
-fn judge_pre_stop(pod: &Pod<'_>, settings: &GracefulShutdown, report: &mut Report<'_>) {
-    for container in pod.containers().filter(|of| of.role == Role::Regular && !of.ports.is_empty()) {
+/// What the `preStop` hook of a container comes to.
+struct PreStop<'p, 'r> {
+    container: &'p Container<'r>,
+    /// The hook, if there is one.
+    hook: Option<&'p Hook<'r>>,
+    /// The seconds that it takes; `None` where it does nothing.
+    seconds: Option<u64>,
+}
+
+/// The hooks that the kubelet runs when the pod ends, for each container that has or lacks one.
+fn pre_stops<'p, 'r>(pod: &'p Pod<'r>, settings: &GracefulShutdown) -> Vec<PreStop<'p, 'r>> {
+    let read = |container: &'p Container<'r>| {
         let hook = container.lifecycle.pre_stop.as_ref();
+        PreStop { container, hook, seconds: hook.and_then(|hook| hook.seconds(settings.sleep_seconds())) }
+    };
+    pod.long_running().map(read).collect()
+}
+
+fn judge_pre_stop(pod: &Pod<'_>, hooks: &[PreStop<'_, '_>], settings: &GracefulShutdown, report: &mut Report<'_>) {
+    let longer_grace_period = longer_grace_period(pod, hooks, settings);
+    for PreStop { container, hook, seconds } in hooks {
+        if container.role != Role::Regular || container.ports.is_empty() || seconds.is_some() {
+            continue;
+        }
         let message = match hook {
             None => format!("{container} has ports and no preStop hook"),
-            Some(hook) if hook.runs() => continue,
-            Some(_) => format!("{container}: preStop does nothing, expected sleep, httpGet or exec with a command"),
+            Some(_) => format!(
+                "{container}: preStop does nothing, expected a sleep of 1 s or more, httpGet, or exec with a command that \
+                 does something"
+            ),
         };
         let path = container.at(&["lifecycle", "preStop"]);
         let found = report.add(&PRE_STOP, path.clone(), message);
@@ -228,31 +248,25 @@ fn judge_pre_stop(pod: &Pod<'_>, settings: &GracefulShutdown, report: &mut Repor
             edits.push(Edit::Remove(path.clone())); // a hook may have one handler only
         }
         edits.push(Edit::set(path.key("sleep").key("seconds"), seconds));
-        edits.extend(longer_grace_period(pod, settings));
+        edits.extend(longer_grace_period.clone());
         found.unsafe_fix(edits);
     }
 }
 
 /// What makes the grace period long enough for a new hook of `sleepSeconds`. It is the same for each container of the
 /// pod, and heeds the hooks that are there, so that no two fixes undo each other.
-fn longer_grace_period(pod: &Pod<'_>, settings: &GracefulShutdown) -> Option<Edit> {
-    let hooks = pre_stops(pod).map(|(_, hook)| settings.need(settings.seconds(hook)));
-    let feasible = hooks.filter(|need| *need <= settings.longest());
+fn longer_grace_period(pod: &Pod<'_>, hooks: &[PreStop<'_, '_>], settings: &GracefulShutdown) -> Option<Edit> {
+    let needs = hooks.iter().filter_map(|hook| Some(settings.need(hook.seconds?)));
+    let feasible = needs.filter(|need| *need <= settings.longest());
     let min = settings.grace_period_seconds.min.into();
     let need = feasible.chain([settings.need(settings.sleep_seconds()), min]).max()?;
     (pod.grace_period() < need).then(|| Edit::set(pod.at(&["terminationGracePeriodSeconds"]), need))
 }
 
-/// The hooks that the grace period must suffice for.
-fn pre_stops<'p, 'r>(pod: &'p Pod<'r>) -> impl Iterator<Item = (&'p Container<'r>, &'p Hook<'r>)> {
-    let hook = |container: &'p Container<'r>| Some((container, container.lifecycle.pre_stop.as_ref()?));
-    pod.long_running().filter_map(hook).filter(|(_, hook)| hook.runs())
-}
-
-fn judge_grace_period(pod: &Pod<'_>, settings: &GracefulShutdown, report: &mut Report<'_>) {
+fn judge_grace_period(pod: &Pod<'_>, hooks: &[PreStop<'_, '_>], settings: &GracefulShutdown, report: &mut Report<'_>) {
     let Bounds { min, max } = settings.grace_period_seconds;
     let (period, margin, min, max) = (pod.grace_period(), settings.margin, min.into(), max.map(u64::from));
-    let longest = judge_sleeps(pod, settings, report);
+    let longest = judge_sleeps(hooks, settings, report);
     let need = longest.map_or(0, |(seconds, _)| settings.need(seconds));
     let expected = match (longest, max) {
         (_, Some(max)) if period > max => format!("at most {max}"),
@@ -268,15 +282,15 @@ fn judge_grace_period(pod: &Pod<'_>, settings: &GracefulShutdown, report: &mut R
 
 /// Finds the hooks that are too long for any grace period; of the others, gives the seconds of the longest.
 fn judge_sleeps<'p, 'r>(
-    pod: &'p Pod<'r>,
+    hooks: &[PreStop<'p, 'r>],
     settings: &GracefulShutdown,
     report: &mut Report<'_>,
 ) -> Option<(u64, &'p Container<'r>)> {
     let mut longest = None;
-    for (container, hook) in pre_stops(pod) {
-        let seconds = settings.seconds(hook);
+    for PreStop { container, hook, seconds } in hooks {
+        let (Some(hook), Some(seconds)) = (*hook, *seconds) else { continue };
         if settings.need(seconds) <= settings.longest() {
-            longest = longest.filter(|(longest, _)| *longest >= seconds).or(Some((seconds, container)));
+            longest = longest.filter(|(longest, _)| *longest >= seconds).or(Some((seconds, *container)));
             continue;
         }
         let sleeps = if seconds < ENDLESS { format!("{seconds} s") } else { "for ever".to_owned() };
@@ -296,8 +310,10 @@ fn judge_shell(pod: &Pod<'_>, report: &mut Report<'_>) {
         for (field, hook) in [("preStop", &lifecycle.pre_stop), ("postStart", &lifecycle.post_start)] {
             let Some(command) = hook.as_ref().and_then(Hook::command) else { continue };
             let Some(shell) = command::shell(command) else { continue };
-            let instead = match command::sleep(command) {
-                Some(sleep) if sleep.only && !sleep.is_endless() => format!("sleep: {{seconds: {}}}", sleep.seconds()),
+            let instead = match command::work(command) {
+                Work::Sleep(sleep) if sleep.only && !sleep.is_endless() => {
+                    format!("sleep: {{seconds: {}}}", sleep.seconds())
+                }
                 _ => "httpGet, or a program that needs no shell".to_owned(),
             };
             let message =

@@ -5,12 +5,17 @@
 pub struct Script {
     /// The words of each, without redirections. A `$` stands where the shell would expand something.
     pub commands: Vec<Vec<String>>,
-    /// Whether there is nothing else in it.
+    /// Whether there is nothing else in it that runs.
     pub whole: bool,
+    /// Whether a redirection opens a file.
+    pub opens: bool,
 }
 
 /// Words that end the script, or of which nothing is known.
 const STOPS: &[&str] = &["function", "exit", "return"];
+
+/// Where output is lost.
+const NOWHERE: &str = "/dev/null";
 
 /// Words that begin what runs or not, or many times, and those that end it.
 const OPENERS: &[&str] = &["if", "while", "until", "for", "case", "select"];
@@ -25,8 +30,8 @@ const MARKS: &[&str] = &["{", "}", "!"];
 pub fn read(script: &str) -> Script {
     let mut reader = Reader { script: Script { whole: true, ..Script::default() }, ..Reader::default() };
     let stopped = reader.read(script).is_none();
-    let Script { commands, whole } = reader.script;
-    Script { commands, whole: whole && !stopped }
+    let Reader { script, exits, .. } = reader;
+    Script { whole: script.whole && (exits || !stopped), ..script }
 }
 
 #[derive(Default)]
@@ -40,6 +45,8 @@ struct Reader {
     joint: Joint,
     /// Whether a program took the shell's place.
     has_ended: bool,
+    /// Whether it stopped at an `exit` that nothing comes after.
+    exits: bool,
     /// How many loops, conditions and groups are open whose commands do not count.
     depth: usize,
     /// How many commands there were before the list of commands, joined by `&&`, `||` and `|`, that is being read.
@@ -181,9 +188,11 @@ impl Reader {
     }
 
     fn end_word(&mut self) {
-        if let Some(word) = self.word.take()
-            && !std::mem::take(&mut self.redirects)
-        {
+        let Some(word) = self.word.take() else { return };
+        if std::mem::take(&mut self.redirects) {
+            // A number is a file that is open already, as in `2>&1`.
+            self.script.opens |= word != NOWHERE && !word.bytes().all(|byte| byte.is_ascii_digit());
+        } else {
             self.words.push(word);
         }
     }
@@ -243,6 +252,7 @@ impl Reader {
             return Some(());
         }
         if STOPS.contains(&first) || first == "[[" {
+            self.exits = first == "exit" && self.groups.is_empty() && !rest.iter().any(|word| expands(word));
             return None;
         }
         if self.has_ended {
@@ -252,6 +262,11 @@ impl Reader {
         self.script.commands.push(rest.to_vec());
         Some(())
     }
+}
+
+/// Whether the shell makes something else of a word, which may run anything.
+pub fn expands(word: &str) -> bool {
+    word.contains(['$', '`'])
 }
 
 /// Whether a command is there to tell whether the next one is to run.
