@@ -21,16 +21,18 @@ pub struct Demand<'d> {
 }
 
 impl<'d> Demand<'d> {
-    /// That an id, or each of a list, is one of the team's; where the team has no list, that it is not 0.
+    /// That an id, or each of a list, is one of the team's; where the team has no list, that it is not 0, unless `root` is
+    /// allowed.
     pub fn id(
         rule: &'d Rule,
         field: &'d [&'static str],
         value: fn(&SecurityContext<'_>) -> Node<'static>,
         team: Option<&'d Ids>,
+        root: bool,
     ) -> Self {
         let allows = move |value: &Node<'_>| {
             let is_allowed =
-                |id: &Node<'_>| id.as_i64().is_some_and(|id| team.map_or(id != 0, |team| team.contains(id)));
+                |id: &Node<'_>| id.as_i64().is_some_and(|id| team.map_or(root || id != 0, |team| team.contains(id)));
             match &value.data {
                 Data::Null => team.is_none(),
                 Data::Array(ids) if ids.is_empty() => team.is_none(),

@@ -19,6 +19,9 @@ rules! {
     /// So is all that must not be mended on the pod: in a request of `kubectl debug`, which cannot change the pod, and
     /// where an exempt container would inherit the change.
     ///
+    /// A pod with `hostUsers: false` has a user namespace of its own, where root is another user to the node. As Pod Security
+    /// Standards do since Kubernetes 1.35, this policy lets it run as root, unless `nonRootInUserNamespaces` is set.
+    ///
     /// A container of a Windows pod (`spec.os.name: windows`) needs a `windowsOptions.runAsUserName`, its own or its
     /// pod's, or else `runAsNonRoot: true` too; one with `hostProcess: true` needs the name.
     ///
@@ -50,13 +53,20 @@ rules! {
     /// Sets `runAsNonRoot: true`, for Windows `runAsUserName: ContainerUser`, which a host process cannot have. Not safe: an
     /// image made for root no longer starts.
     ///
+    /// ## Options
+    /// `nonRootInUserNamespaces: true` asks pods with `hostUsers: false` for the same as all others.
+    ///
     /// ## Reference
     /// <https://kubernetes.io/docs/tasks/configure-pod-container/security-context/>, `verifyRunAsNonRoot` in
-    /// <https://github.com/kubernetes/kubernetes/tree/master/pkg/kubelet/kuberuntime>
+    /// <https://github.com/kubernetes/kubernetes/tree/master/pkg/kubelet/kuberuntime>,
+    /// <https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/>
     NON_ROOT = "non-root": deny;
 
     /// Finds a container whose effective `runAsUser` is 0 or, once `users` is set, absent or not one of them. In a
     /// Windows pod, which cannot have ids: one whose effective `runAsUserName` is an administrator.
+    ///
+    /// Where `hostUsers: false` allows root, as the rule `non-root` says, an id of 0 is no finding of this rule, nor of those
+    /// for groups. A list in the settings holds for these pods too.
     ///
     /// ## Why
     /// Files on a volume belong to numbers. A user whom the team does not know cannot read what its neighbours write,
@@ -114,13 +124,18 @@ rules! {
     /// `supplementalGroups`, as `groups` of the rule `group`.
     SUPPLEMENTAL_GROUPS = "supplemental-groups": deny;
 
-    /// Finds a container with a `containerPort` below 1024, which this policy wants to run as a user other than root,
-    /// where the pod's sysctl `net.ipv4.ip_unprivileged_port_start` does not allow it, nor is `NET_BIND_SERVICE` added.
+    /// Finds a container with a `containerPort` below 1024, which this policy wants to run as a user other than root, where
+    /// the pod's sysctl `net.ipv4.ip_unprivileged_port_start` does not allow it, nor is `NET_BIND_SERVICE` added, or it is
+    /// beside `allowPrivilegeEscalation: false`. With `hostNetwork: true` the sysctl is not read: the API server refuses it.
+    /// Where `hostUsers: false` allows root, only a container with `runAsNonRoot: true` or another `runAsUser` than 0 is
+    /// judged.
     ///
     /// ## Why
     /// Such a container may start and then fail to listen: it depends on the node, for containerd opens these ports to
-    /// everyone since version 2.0 and not before. The capability helps only a program that has it as a file too, and
-    /// without `allowPrivilegeEscalation: false`. Let it listen on 8080, and leave the low port to the Service.
+    /// everyone since version 2.0 and not before. The capability is lost when a user other than root starts a program,
+    /// unless the program's file has it too (`setcap`). With `allowPrivilegeEscalation: false` no program can gain it
+    /// anew: every program from the image's first one on must have it, and a shell or an init program that has not is
+    /// enough to lose it. Let the container listen on 8080, and leave the low port to the Service.
     ///
     /// ## Use instead
     /// ```yaml
@@ -131,7 +146,9 @@ rules! {
     /// ## Reference
     /// <https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls>,
     /// <https://github.com/kubernetes/kubernetes/issues/56374>, `enable_unprivileged_ports` in
-    /// <https://github.com/containerd/containerd/blob/main/docs/cri/config.md>
+    /// <https://github.com/containerd/containerd/blob/main/docs/cri/config.md>, "Transformation of capabilities during
+    /// execve()" in <https://man7.org/linux/man-pages/man7/capabilities.7.html>,
+    /// <https://docs.kernel.org/userspace-api/no_new_privs.html>, <https://github.com/kubernetes/ingress-nginx/issues/7445>
     PRIVILEGED_PORT = "privileged-port": warn;
 }
 
@@ -147,6 +164,8 @@ pub struct RunAsNonroot {
     fs_groups: Option<Ids>,
     /// The further groups that containers may have.
     supplemental_groups: Option<Ids>,
+    /// Whether pods with a user namespace of their own (`hostUsers: false`) must not run as root either. Default: false.
+    non_root_in_user_namespaces: bool,
 }
 
 impl Settings for RunAsNonroot {
@@ -181,23 +200,29 @@ fn review(
 }
 
 fn judge_linux(pod: &Pod<'_>, containers: &[&Container<'_>], settings: &RunAsNonroot, report: &mut Report<'_>) {
-    let non_root = Demand {
-        rule: &NON_ROOT,
-        field: &["runAsNonRoot"],
-        value: |of| of.run_as_non_root.into(),
-        allows: Box::new(|value| matches!(value.data, Data::Bool(true))),
-        expected: "true".to_owned(),
-        mend: true.into(),
-    };
-    let user = Demand::id(&USER, &["runAsUser"], |of| of.run_as_user.into(), settings.users.as_ref());
-    let group = Demand::id(&GROUP, &["runAsGroup"], |of| of.run_as_group.into(), settings.groups.as_ref());
-    for demand in [non_root, user, group] {
+    // `relaxPolicyForUserNamespacePod` in
+    // https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/pod-security-admission/policy/helpers.go
+    let root = pod.host_users == Some(false) && !settings.non_root_in_user_namespaces;
+    if !root {
+        let non_root = Demand {
+            rule: &NON_ROOT,
+            field: &["runAsNonRoot"],
+            value: |of| of.run_as_non_root.into(),
+            allows: Box::new(|value| matches!(value.data, Data::Bool(true))),
+            expected: "true".to_owned(),
+            mend: true.into(),
+        };
+        non_root.judge_containers(pod, containers, report);
+    }
+    let user = Demand::id(&USER, &["runAsUser"], |of| of.run_as_user.into(), settings.users.as_ref(), root);
+    let group = Demand::id(&GROUP, &["runAsGroup"], |of| of.run_as_group.into(), settings.groups.as_ref(), root);
+    for demand in [user, group] {
         demand.judge_containers(pod, containers, report);
     }
     // The other groups are the pod's alone, which whoever attaches a debugger cannot change.
     if pod.subresource().is_empty() {
         let allowed = settings.supplemental_groups.as_ref();
-        let fs_group = Demand::id(&FS_GROUP, &["fsGroup"], |of| of.fs_group.into(), settings.fs_groups.as_ref());
+        let fs_group = Demand::id(&FS_GROUP, &["fsGroup"], |of| of.fs_group.into(), settings.fs_groups.as_ref(), root);
         let further_groups = Demand {
             mend: allowed.and_then(Ids::only).map(|id| vec![id]).into(),
             ..Demand::id(
@@ -205,13 +230,21 @@ fn judge_linux(pod: &Pod<'_>, containers: &[&Container<'_>], settings: &RunAsNon
                 &["supplementalGroups"],
                 |of| of.supplemental_groups.clone().into(),
                 allowed,
+                root,
             )
         };
         for demand in [fs_group, further_groups] {
             demand.judge_pod(pod, "pod", report);
         }
     }
-    judge_ports(&pod.security_context.sysctls, containers, report);
+    judge_ports(pod, containers, root && settings.users.is_none(), report);
+}
+
+/// Whether a container says that it is no root.
+fn is_non_root(pod: &Pod<'_>, container: &Container<'_>) -> bool {
+    let (own, inherited) = (&container.security_context, &pod.security_context);
+    own.run_as_non_root.or(inherited.run_as_non_root) == Some(true)
+        || own.run_as_user.or(inherited.run_as_user).is_some_and(|user| user != 0)
 }
 
 /// On Windows nodes users have names, not ids: the API server refuses `runAsUser` and all groups where `spec.os.name` is
@@ -258,21 +291,36 @@ fn is_administrator(account: &str) -> bool {
         .any(|of| name.eq_ignore_ascii_case(of))
 }
 
-fn judge_ports(sysctls: &[Sysctl<'_>], containers: &[&Container<'_>], report: &mut Report<'_>) {
-    // The kubelet takes slashes for dots (`ConvertSysctlVariableToDotsSeparator` in `k8s.io/component-helpers`).
-    let start = sysctls.iter().find(|of| of.name.replace('/', ".") == "net.ipv4.ip_unprivileged_port_start");
-    let first = start.and_then(|sysctl| sysctl.value.trim().parse().ok()).unwrap_or(1024);
-    for container in containers.iter().filter(|container| !container.security_context.capabilities.may_bind()) {
+fn judge_ports(pod: &Pod<'_>, containers: &[&Container<'_>], may_be_root: bool, report: &mut Report<'_>) {
+    let first = first_open_port(pod);
+    for container in containers.iter().filter(|of| !may_be_root || is_non_root(pod, of)) {
+        let context = &container.security_context;
+        let although = match (context.capabilities.add_net_bind_service(), context.allow_privilege_escalation) {
+            (true, Some(false)) => {
+                ": with allowPrivilegeEscalation: false, only programs whose files have NET_BIND_SERVICE keep it"
+            }
+            (true, _) => continue,
+            (false, _) => "",
+        };
         for (index, port) in container.ports.iter().enumerate() {
             let port = port.container_port;
             if (1..first).contains(&port) {
                 let path = container.at(&["ports"]).index(index).key("containerPort");
                 let message = format!(
-                    "{container}: containerPort is {port}, where a user other than root may be unable to listen, \
-                     expected {first} or above"
+                    "{container}: containerPort is {port}, where a user other than root may be unable to \
+                     listen{although}, expected {first} or above"
                 );
                 report.add(&PRIVILEGED_PORT, path, message);
             }
         }
     }
+}
+
+/// The first port that every user may listen on. The node's own network cannot be changed for a pod (`ValidateHostSysctl`
+/// in <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>).
+fn first_open_port(pod: &Pod<'_>) -> i32 {
+    // The kubelet takes slashes for dots (`ConvertSysctlVariableToDotsSeparator` in `k8s.io/component-helpers`).
+    let is_it = |of: &&Sysctl<'_>| of.name.replace('/', ".") == "net.ipv4.ip_unprivileged_port_start";
+    let sysctl = pod.security_context.sysctls.iter().find(is_it).filter(|_| !pod.host_network);
+    sysctl.and_then(|sysctl| sysctl.value.trim().parse().ok()).unwrap_or(1024)
 }

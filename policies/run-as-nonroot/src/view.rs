@@ -11,6 +11,8 @@ pub type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
 pub struct PodFields<'r> {
     #[serde(borrow)]
     pub security_context: SecurityContext<'r>,
+    pub host_users: Option<bool>,
+    pub host_network: bool,
     init_containers: Vec<IgnoredAny>,
     containers: Vec<IgnoredAny>,
     ephemeral_containers: Vec<IgnoredAny>,
@@ -25,7 +27,7 @@ pub struct ContainerFields<'r> {
 }
 
 /// What pods and containers have in common, and what only one of them has: `fsGroup`, `supplementalGroups` and `sysctls`
-/// are the pod's, `capabilities` a container's.
+/// are the pod's, `capabilities` and `allowPrivilegeEscalation` a container's.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SecurityContext<'r> {
@@ -38,6 +40,7 @@ pub struct SecurityContext<'r> {
     pub sysctls: Vec<Sysctl<'r>>,
     #[serde(borrow)]
     pub capabilities: Capabilities<'r>,
+    pub allow_privilege_escalation: Option<bool>,
     #[serde(borrow)]
     pub windows_options: WindowsOptions<'r>,
 }
@@ -54,6 +57,8 @@ pub struct Sysctl<'r> {
 pub struct Capabilities<'r> {
     #[serde(borrow)]
     add: Vec<&'r str>,
+    #[serde(borrow)]
+    drop: Vec<&'r str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,11 +75,14 @@ pub struct Port {
 }
 
 impl Capabilities<'_> {
-    /// Whether they are to allow ports below 1024. Runtimes put their names in capitals; the prefix `CAP_` must be
-    /// left out
-    /// (<https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#set-capabilities-for-a-container>).
-    pub fn may_bind(&self) -> bool {
-        self.add.iter().any(|name| ["NET_BIND_SERVICE", "ALL"].iter().any(|of| name.eq_ignore_ascii_case(of)))
+    /// Whether they add the one that allows ports below 1024. Runtimes put names in capitals, take `ALL` first and single
+    /// ones then, and drop after they have added (`WithCapabilities` in
+    /// <https://github.com/containerd/containerd/tree/main/internal/cri/opts>); the prefix `CAP_` must be left
+    /// out (<https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#set-capabilities-for-a-container>).
+    pub fn add_net_bind_service(&self) -> bool {
+        let has = |names: &[&str], wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        let (single, all) = ("NET_BIND_SERVICE", "ALL");
+        (has(&self.add, single) || (has(&self.add, all) && !has(&self.drop, all))) && !has(&self.drop, single)
     }
 }
 
