@@ -51,14 +51,16 @@ pub fn work(command: &[&str]) -> Work {
     if !SHELLS.contains(&name(run.program)) {
         return run.work();
     }
-    let Some(script) = script_of(run.arguments).map(script::read) else { return Work::Something };
+    let Some(script) = script_of(run.arguments) else { return Work::Something };
+    let script = script::read(script, work_of);
     let (mut slept, mut only) = (None, script.whole && !script.opens);
-    for words in &script.commands {
-        only &= !words.iter().any(|word| script::expands(word));
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match Run::of(&words).map_or(Work::Something, |run| run.work()) {
+    for work in script.commands {
+        match work {
             Work::Nothing => {}
-            Work::Sleep(sleep) => slept = Some(slept.unwrap_or(0_u64).saturating_add(sleep.millis)),
+            Work::Sleep(sleep) => {
+                slept = Some(slept.unwrap_or(0_u64).saturating_add(sleep.millis));
+                only &= sleep.only;
+            }
             Work::Something => only = false,
         }
     }
@@ -66,6 +68,16 @@ pub fn work(command: &[&str]) -> Work {
         Some(millis) => Work::Sleep(Sleep { millis: millis.min(run.limit), only }),
         None if only => Work::Nothing,
         None => Work::Something,
+    }
+}
+
+/// What a command in a script does; what its words may run is not known.
+fn work_of(words: &[&str]) -> Work {
+    let work = Run::of(words).map_or(Work::Something, |run| run.work());
+    match work {
+        _ if !words.iter().any(|word| script::expands(word)) => work,
+        Work::Sleep(sleep) => Work::Sleep(Sleep { only: false, ..sleep }),
+        Work::Nothing | Work::Something => Work::Something,
     }
 }
 
@@ -335,6 +347,10 @@ mod tests {
             ("echo stops >/tmp/log; sleep 5", Some((5, false))),
             ("sleep 5 >/tmp/log", Some((5, false))),
             ("true $(nginx -s quit); sleep 5", Some((5, false))),
+            ("A=$(nginx -s quit) sleep 5", Some((5, false))),
+            ("A=1 sleep 5", Some((5, true))),
+            ("([ -f /x ]) && sleep 9; sleep 5", Some((5, false))),
+            ("exec app; (sleep 9); sleep 5", None),
             ("cat <<EOF\nsleep 15\nEOF", None),
             ("sleep 5; echo 'open", Some((5, false))),
             ("sleep 5; echo \"open", Some((5, false))),

@@ -86,11 +86,16 @@ impl<'r> Hook<'r> {
         self.exec.as_ref().map(|exec| &*exec.command).filter(|command| !command.is_empty())
     }
 
-    /// How long it takes, in seconds begun: as long as it sleeps, or `otherwise` where the manifest does not tell. What does
+    /// What that command does, if there is one.
+    pub fn work(&self) -> Option<Work> {
+        self.command().map(command::work)
+    }
+
+    /// How long it takes with that work, in seconds begun: as long as it sleeps, or `otherwise` where the manifest does not tell. What does
     /// more than sleep takes no less than what does not tell at all. `None` where it does nothing. Of several handlers, which
     /// the API server refuses, the kubelet would run the first in this order.
-    pub fn seconds(&self, otherwise: u64) -> Option<u64> {
-        match (self.command().map(command::work), &self.http_get, &self.sleep) {
+    pub fn seconds(&self, work: Option<Work>, otherwise: u64) -> Option<u64> {
+        match (work, &self.http_get, &self.sleep) {
             (Some(Work::Nothing), ..) => None,
             (Some(Work::Sleep(sleep)), ..) if sleep.only => Some(sleep.seconds()),
             (Some(Work::Sleep(sleep)), ..) => Some(sleep.seconds().max(otherwise)),

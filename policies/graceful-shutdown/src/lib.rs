@@ -203,7 +203,7 @@ fn review(
         }
         judge_grace_period(&pod, &hooks, context.settings, report);
         if !pod.is_windows() {
-            judge_shell(&pod, report);
+            judge_shell(&hooks, report);
         }
     }
     Ok(())
@@ -214,6 +214,8 @@ struct PreStop<'p, 'r> {
     container: &'p Container<'r>,
     /// The hook, if there is one.
     hook: Option<&'p Hook<'r>>,
+    /// What its command does, if it has one.
+    work: Option<Work>,
     /// The seconds that it takes; `None` where it does nothing.
     seconds: Option<u64>,
 }
@@ -222,14 +224,15 @@ struct PreStop<'p, 'r> {
 fn pre_stops<'p, 'r>(pod: &'p Pod<'r>, settings: &GracefulShutdown) -> Vec<PreStop<'p, 'r>> {
     let read = |container: &'p Container<'r>| {
         let hook = container.lifecycle.pre_stop.as_ref();
-        PreStop { container, hook, seconds: hook.and_then(|hook| hook.seconds(settings.sleep_seconds())) }
+        let work = hook.and_then(Hook::work);
+        PreStop { container, hook, work, seconds: hook.and_then(|hook| hook.seconds(work, settings.sleep_seconds())) }
     };
     pod.long_running().map(read).collect()
 }
 
 fn judge_pre_stop(pod: &Pod<'_>, hooks: &[PreStop<'_, '_>], settings: &GracefulShutdown, report: &mut Report<'_>) {
     let longer_grace_period = longer_grace_period(pod, hooks, settings);
-    for PreStop { container, hook, seconds } in hooks {
+    for PreStop { container, hook, seconds, .. } in hooks {
         if container.role != Role::Regular || container.ports.is_empty() || seconds.is_some() {
             continue;
         }
@@ -287,7 +290,7 @@ fn judge_sleeps<'p, 'r>(
     report: &mut Report<'_>,
 ) -> Option<(u64, &'p Container<'r>)> {
     let mut longest = None;
-    for PreStop { container, hook, seconds } in hooks {
+    for PreStop { container, hook, seconds, .. } in hooks {
         let (Some(hook), Some(seconds)) = (*hook, *seconds) else { continue };
         if settings.need(seconds) <= settings.longest() {
             longest = longest.filter(|(longest, _)| *longest >= seconds).or(Some((seconds, *container)));
@@ -304,13 +307,13 @@ fn judge_sleeps<'p, 'r>(
     longest
 }
 
-fn judge_shell(pod: &Pod<'_>, report: &mut Report<'_>) {
-    for container in pod.long_running() {
-        let lifecycle = &container.lifecycle;
-        for (field, hook) in [("preStop", &lifecycle.pre_stop), ("postStart", &lifecycle.post_start)] {
-            let Some(command) = hook.as_ref().and_then(Hook::command) else { continue };
+fn judge_shell(hooks: &[PreStop<'_, '_>], report: &mut Report<'_>) {
+    for PreStop { container, hook, work, .. } in hooks {
+        let post_start = container.lifecycle.post_start.as_ref();
+        for (field, hook, work) in [("preStop", *hook, *work), ("postStart", post_start, None)] {
+            let Some(command) = hook.and_then(Hook::command) else { continue };
             let Some(shell) = command::shell(command) else { continue };
-            let instead = match command::work(command) {
+            let instead = match work.unwrap_or_else(|| command::work(command)) {
                 Work::Sleep(sleep) if sleep.only && !sleep.is_endless() => {
                     format!("sleep: {{seconds: {}}}", sleep.seconds())
                 }

@@ -1,10 +1,9 @@
 //! A shell's script, as far as its commands follow one another.
 
 /// The commands that a script runs one after the other if each of them succeeds.
-#[derive(Debug, Default)]
-pub struct Script {
-    /// The words of each, without redirections. A `$` stands where the shell would expand something.
-    pub commands: Vec<Vec<String>>,
+pub struct Script<T> {
+    /// What was made of the words of each.
+    pub commands: Vec<T>,
     /// Whether there is nothing else in it that runs.
     pub whole: bool,
     /// Whether a redirection opens a file.
@@ -27,26 +26,30 @@ const MARKS: &[&str] = &["{", "}", "!"];
 /// Reads a script up to its end, to a function, or to what it cannot make out. What stands in a loop or a condition, after
 /// `||`, or after a test and `&&`, is left out, and so is a job in the background
 /// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html>).
-pub fn read(script: &str) -> Script {
-    let mut reader = Reader { script: Script { whole: true, ..Script::default() }, ..Reader::default() };
+///
+/// Of each command `make` is told the words, without redirections. A `$` stands where the shell would expand something.
+pub fn read<T>(script: &str, make: impl Fn(&[&str]) -> T) -> Script<T> {
+    let mut reader = Reader::new(make);
     let stopped = reader.read(script).is_none();
-    let Reader { script, exits, .. } = reader;
-    Script { whole: script.whole && (exits || !stopped), ..script }
+    let Reader { script, last, .. } = reader;
+    Script { whole: script.whole && (last == Last::Exit || !stopped), ..script }
 }
 
-#[derive(Default)]
-struct Reader {
-    script: Script,
-    words: Vec<String>,
-    word: Option<String>,
+struct Reader<T, M> {
+    script: Script<T>,
+    make: M,
+    /// The words of the command that is being read, one behind the other, and where each ends. One text for all: a script
+    /// may have very many words.
+    text: String,
+    ends: Vec<usize>,
+    /// Whether a word is being read, which is behind the last end.
+    in_word: bool,
     /// Whether the next word is where a redirection leads.
     redirects: bool,
     /// How what comes is joined to what was before.
     joint: Joint,
-    /// Whether a program took the shell's place.
-    has_ended: bool,
-    /// Whether it stopped at an `exit` that nothing comes after.
-    exits: bool,
+    /// The command that was read last, of those that count.
+    last: Last,
     /// How many loops, conditions and groups are open whose commands do not count.
     depth: usize,
     /// How many commands there were before the list of commands, joined by `&&`, `||` and `|`, that is being read.
@@ -67,16 +70,44 @@ enum Joint {
     Optional,
 }
 
+/// What a command means for the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Other,
+    /// It is there to tell whether the next one is to run.
+    Test,
+    /// It took the shell's place.
+    Exec,
+    /// It ended the shell, and nothing comes after.
+    Exit,
+}
+
 /// A group, with what was known before it.
 struct Group {
     is_subshell: bool,
     list: usize,
-    has_ended: bool,
+    last: Last,
     /// The depth within it, and around it.
     depth: (usize, usize),
 }
 
-impl Reader {
+impl<T, M: Fn(&[&str]) -> T> Reader<T, M> {
+    fn new(make: M) -> Self {
+        Self {
+            script: Script { commands: Vec::new(), whole: true, opens: false },
+            make,
+            text: String::new(),
+            ends: Vec::new(),
+            in_word: false,
+            redirects: false,
+            joint: Joint::Apart,
+            last: Last::Other,
+            depth: 0,
+            list: 0,
+            groups: Vec::new(),
+        }
+    }
+
     /// `None` where it stops.
     fn read(&mut self, script: &str) -> Option<()> {
         let mut rest = script.chars();
@@ -90,7 +121,7 @@ impl Reader {
             };
             match next {
                 ' ' | '\t' | '\r' => self.end_word(),
-                '\n' if self.joint != Joint::Apart && self.word.is_none() && self.words.is_empty() => {}
+                '\n' if self.joint != Joint::Apart && !self.in_word && self.ends.is_empty() => {}
                 '\n' | ';' => {
                     self.end_command()?;
                     self.list = self.script.commands.len();
@@ -101,8 +132,7 @@ impl Reader {
                 }
                 '&' if follows('&') => {
                     self.end_command()?;
-                    let may_fail = self.script.commands.last().is_some_and(|words| is_test(words));
-                    self.joint = if may_fail { Joint::Optional } else { Joint::Joined };
+                    self.joint = if self.last == Last::Test { Joint::Optional } else { Joint::Joined };
                 }
                 '&' if follows('>') => self.redirect(),
                 '&' => {
@@ -111,7 +141,7 @@ impl Reader {
                     self.script.whole = false;
                 }
                 // Behind a word it is a function's, or a list of values.
-                '(' if self.word.is_none() && self.words.iter().all(|word| self.is_mark(word)) => {
+                '(' if !self.in_word && self.words().all(|word| self.is_mark(word)) => {
                     self.end_command()?;
                     self.open(true);
                 }
@@ -128,13 +158,13 @@ impl Reader {
                 '<' if follows('<') => return None,
                 '>' | '<' => {
                     // `2>`
-                    if self.word.as_ref().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
-                        self.word = None;
+                    if self.in_word && is_number(&self.text[self.start()..]) {
+                        self.drop_word();
                     }
                     let _ = follows('>') || follows('&') || follows('|');
                     self.redirect();
                 }
-                '#' if self.word.is_none() => {
+                '#' if !self.in_word => {
                     let line = rest.as_str();
                     rest = line.get(line.find('\n').unwrap_or(line.len())..)?.chars();
                 }
@@ -178,8 +208,25 @@ impl Reader {
         self.end_command()
     }
 
+    /// The word that is being read, to be gone on with.
     fn word(&mut self) -> &mut String {
-        self.word.get_or_insert_default()
+        self.in_word = true;
+        &mut self.text
+    }
+
+    /// Where the word that is being read starts.
+    fn start(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// The words of the command so far, save one that is being read.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        words(&self.text, &self.ends)
+    }
+
+    fn drop_word(&mut self) {
+        self.text.truncate(self.start());
+        self.in_word = false;
     }
 
     fn redirect(&mut self) {
@@ -188,12 +235,16 @@ impl Reader {
     }
 
     fn end_word(&mut self) {
-        let Some(word) = self.word.take() else { return };
+        if !std::mem::take(&mut self.in_word) {
+            return;
+        }
         if std::mem::take(&mut self.redirects) {
             // A number is a file that is open already, as in `2>&1`.
-            self.script.opens |= word != NOWHERE && !word.bytes().all(|byte| byte.is_ascii_digit());
+            let target = &self.text[self.start()..];
+            self.script.opens |= target != NOWHERE && !is_number(target);
+            self.drop_word();
         } else {
-            self.words.push(word);
+            self.ends.push(self.text.len());
         }
     }
 
@@ -202,8 +253,8 @@ impl Reader {
         let is_optional = std::mem::take(&mut self.joint) == Joint::Optional;
         let inner = self.depth + usize::from(is_optional);
         self.script.whole &= !is_optional;
-        let Self { list, has_ended, depth, .. } = *self;
-        self.groups.push(Group { is_subshell, list, has_ended, depth: (inner, depth) });
+        let Self { list, last, depth, .. } = *self;
+        self.groups.push(Group { is_subshell, list, last, depth: (inner, depth) });
         self.depth = inner;
         self.list = self.script.commands.len();
     }
@@ -217,8 +268,8 @@ impl Reader {
         self.depth = group.depth.1;
         self.list = group.list;
         // What takes a subshell's place ends with it.
-        if is_subshell {
-            self.has_ended = group.has_ended;
+        if is_subshell && self.last == Last::Exec {
+            self.last = group.last;
         }
     }
 
@@ -231,19 +282,30 @@ impl Reader {
     fn end_command(&mut self) -> Option<()> {
         self.end_word();
         self.redirects = false;
-        let words = std::mem::take(&mut self.words);
-        let mut rest = &words[..];
+        if self.ends.is_empty() {
+            return Some(());
+        }
+        let (text, ends) = (std::mem::take(&mut self.text), std::mem::take(&mut self.ends));
+        let ended = self.end_words(&words(&text, &ends).collect::<Vec<_>>());
+        (self.text, self.ends) = (text, ends);
+        self.text.clear();
+        self.ends.clear();
+        ended
+    }
+
+    fn end_words(&mut self, words: &[&str]) -> Option<()> {
+        let mut rest = words;
         while let [mark, behind @ ..] = rest
             && self.is_mark(mark)
         {
-            match mark.as_str() {
+            match *mark {
                 "{" => self.open(false),
                 "}" => self.close(false),
                 _ => {}
             }
             rest = behind;
         }
-        let Some(first) = rest.first().map(String::as_str) else { return Some(()) };
+        let Some(first) = rest.first().copied() else { return Some(()) };
         let is_optional = std::mem::take(&mut self.joint) == Joint::Optional;
         let (opens, closes) = (OPENERS.contains(&first), CLOSERS.contains(&first));
         if is_optional || opens || closes || self.depth > 0 {
@@ -252,24 +314,34 @@ impl Reader {
             return Some(());
         }
         if STOPS.contains(&first) || first == "[[" {
-            self.exits = first == "exit" && self.groups.is_empty() && !rest.iter().any(|word| expands(word));
+            if first == "exit" && self.groups.is_empty() && !rest.iter().any(|word| expands(word)) {
+                self.last = Last::Exit;
+            }
             return None;
         }
-        if self.has_ended {
-            return None;
-        }
-        self.has_ended = first == "exec" && rest.len() > 1;
-        self.script.commands.push(rest.to_vec());
+        self.last = match first {
+            _ if self.last == Last::Exec => return None,
+            "exec" if rest.len() > 1 => Last::Exec,
+            "[" | "test" => Last::Test,
+            _ => Last::Other,
+        };
+        self.script.commands.push((self.make)(rest));
         Some(())
     }
+}
+
+/// Words that stand one behind the other, by where each ends.
+fn words<'t>(text: &'t str, ends: &[usize]) -> impl Iterator<Item = &'t str> {
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    starts.zip(ends).filter_map(|(start, end)| text.get(start..*end))
+}
+
+/// Whether a word is a number, which it is also where it is empty.
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether the shell makes something else of a word, which may run anything.
 pub fn expands(word: &str) -> bool {
     word.contains(['$', '`'])
-}
-
-/// Whether a command is there to tell whether the next one is to run.
-fn is_test(words: &[String]) -> bool {
-    words.first().is_some_and(|first| matches!(&**first, "[" | "test"))
 }
