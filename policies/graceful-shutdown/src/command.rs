@@ -51,7 +51,11 @@ pub fn work(command: &[&str]) -> Work {
     if !SHELLS.contains(&name(run.program)) {
         return run.work();
     }
-    let Some(script) = script_of(run.arguments) else { return Work::Something };
+    let Some(script) = script_of(run.arguments) else {
+        // Options alone: it reads what a hook is given, which is nothing.
+        let only_options = run.arguments.iter().all(|argument| argument.starts_with('-'));
+        return if only_options { Work::Nothing } else { Work::Something };
+    };
     let script = script::read(script, work_of);
     let (mut slept, mut only) = (None, script.whole && !script.opens);
     for work in script.commands {
@@ -118,7 +122,7 @@ impl<'w, 'c> Run<'w, 'c> {
     /// What it does. To print is nothing: nobody sees the output of a hook.
     fn work(&self) -> Work {
         match name(self.program) {
-            "" | ":" | "true" | "false" | "test" | "[" | "echo" | "printf" => Work::Nothing,
+            "" | ":" | "true" | "false" | "exit" | "test" | "[" | "echo" | "printf" => Work::Nothing,
             "sleep" => match millis(self.arguments) {
                 Some(0) => Work::Nothing,
                 Some(millis) => Work::Sleep(Sleep { millis: millis.min(self.limit), only: true }),
@@ -381,6 +385,10 @@ mod tests {
             (&["sleep", "0.0s", "0m"], true),
             (&["timeout", "5", "sleep", "0"], true),
             (&["sleep"], true),
+            (&["exit", "0"], true),
+            (&["sh"], true),
+            (&["/bin/sh", "-c"], true),
+            (&["bash", "-o", "pipefail", "/stop.sh"], false),
             (&["sleep", "0.001"], false),
             (&["sleep", "1e3"], false),
             (&["nginx", "-s", "quit"], false),
