@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::ports::{ContainerPort, TcpPorts, number_of};
-use crate::probe::{ContainerFields, PodFields, Probe, Timing, Timings};
+use crate::probe::{ContainerFields, PodFields, Probe, Scaled, Timing, Timings};
 
 rules! {
     /// Finds a container without a `livenessProbe`, or with one that checks nothing. Only regular and sidecar containers
@@ -43,6 +43,9 @@ rules! {
     /// `allowEnding: true` skips a container that is seen to end in these workloads too: its own `restartPolicy` is `Never`
     /// or `OnFailure`, it has no `restartPolicyRules`, declares no port, and has no readiness probe and no other probe that
     /// connects to a port.
+    ///
+    /// `warnFor: [singleReplica, noPorts]` makes it a warning where the workload has one replica, or the container
+    /// declares no port.
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/>,
@@ -154,6 +157,18 @@ pub struct RequiredProbes {
     /// Whether a container that is seen to end needs no probes in a Deployment, or in another workload that keeps its pods
     /// running. Default: false.
     allow_ending: bool,
+    /// Where a missing liveness or readiness probe is a warning at most. Default: nowhere.
+    warn_for: Vec<Unhurt>,
+}
+
+/// Where a missing probe does little harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum Unhurt {
+    /// A workload with one replica: no other could take over what is sent to it.
+    SingleReplica,
+    /// A container that declares no port: it is not known to serve anybody.
+    NoPorts,
 }
 
 impl Settings for RequiredProbes {
@@ -185,17 +200,28 @@ fn review(
     context: &Context<'_, RequiredProbes>,
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
+    let settings = context.settings;
+    let single = settings.warn_for.contains(&Unhurt::SingleReplica) && has_one_replica(request)?;
     for pod in Pod::read(request, context.exempt)? {
-        judge_pod(&pod, context.settings, report);
+        judge_pod(&pod, settings, single, report);
     }
     Ok(())
 }
 
-fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, report: &mut Report<'_>) {
+/// Whether a workload runs one pod: a Pod, or what has no more `replicas`, 1 by default (`SetDefaults_Deployment` and its
+/// like in `k8s.io/kubernetes/pkg/apis/apps/v1`). A `DaemonSet` has as many as there are nodes.
+fn has_one_replica(request: &Request<'_>) -> Result<bool, ReadError> {
+    let scaled: Scaled = request.object.view()?;
+    Ok(request.kind != "DaemonSet" && scaled.spec.replicas.unwrap_or(1) <= 1)
+}
+
+fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, single: bool, report: &mut Report<'_>) {
     // A negative one is the pod's fault, not the probe's.
     let grace_period = pod.termination_grace_period_seconds.unwrap_or(GRACE_PERIOD).max(0);
     let tcp_ports = TcpPorts::of(&pod.containers, &pod.init_containers);
     for container in pod.long_running().filter(|container| is_to_serve(pod, container, settings)) {
+        let unhurt = single || settings.warn_for.contains(&Unhurt::NoPorts) && container.ports.is_empty();
+        let level = if unhurt { Level::Warn } else { Level::Deny };
         for (rule, field, probe, bounds) in [
             (&LIVENESS, "livenessProbe", &container.liveness_probe, &settings.liveness),
             (&READINESS, "readinessProbe", &container.readiness_probe, &settings.readiness),
@@ -203,12 +229,12 @@ fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, report: &mut Report<'_>) 
         ] {
             match probe {
                 None => {
-                    report.add(rule, container.at(&[field]), format!("{container} has no {field}"));
+                    report.add_as(level, rule, container.at(&[field]), || format!("{container} has no {field}"));
                 }
                 Some(probe) if !probe.checks_something() => {
                     let message =
-                        format!("{container}: {field} checks nothing, expected httpGet, tcpSocket, grpc or exec");
-                    report.add(rule, container.at(&[field]), message);
+                        || format!("{container}: {field} checks nothing, expected httpGet, tcpSocket, grpc or exec");
+                    report.add_as(level, rule, container.at(&[field]), message);
                 }
                 Some(probe) => {
                     let timings = probe.timings(grace_period);

@@ -8,6 +8,19 @@ use serde::de::IgnoredAny;
 
 use crate::ports::{ContainerPort, Declaring, number_of};
 
+/// What is read of a workload as a whole.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Scaled {
+    pub spec: Replicas,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Replicas {
+    pub replicas: Option<i32>,
+}
+
 #[derive(Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodFields<'r> {
