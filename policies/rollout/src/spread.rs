@@ -124,20 +124,20 @@ impl<'r> Placement<'r> {
         let constraints = self.topology_spread_constraints.iter().map(|constraint| constraint.separates(labels, count));
         let required = required.iter().map(|term| term.separates(labels, namespace));
         let preferred = preferred.iter().map(|weighted| weighted.pod_affinity_term.separates(labels, namespace));
-        let mut idle = None;
-        let mut first = |list, results: &mut dyn Iterator<Item = Result<(), Flaw<'r>>>| {
-            results.enumerate().any(|(index, result)| match result {
-                Ok(()) => true,
-                Err(flaw) => {
-                    idle.get_or_insert(Idle { list, index, flaw });
-                    false
-                }
-            })
+        let of = |list| {
+            move |(index, result): (usize, Result<(), Flaw<'r>>)| result.map_err(|flaw| Idle { list, index, flaw })
         };
-        let separates = first("topologySpreadConstraints", &mut { constraints })
-            || first("podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution", &mut { required })
-            || first("podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution", &mut { preferred });
-        if separates { Ok(()) } else { Err(idle) }
+        let all = constraints
+            .enumerate()
+            .map(of("topologySpreadConstraints"))
+            .chain(required.enumerate().map(of("podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution")))
+            .chain(preferred.enumerate().map(of("podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution")));
+        let mut first = None;
+        for result in all {
+            let Err(idle) = result else { return Ok(()) };
+            first.get_or_insert(idle);
+        }
+        Err(first)
     }
 }
 
