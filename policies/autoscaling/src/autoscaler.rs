@@ -8,7 +8,9 @@ use serde::Deserialize;
 use crate::rate::{Amount, Policy, Range};
 
 /// The annotations that hold what version v1 has no fields for. The API server reads them from whoever writes them, and
-/// passes over what it cannot read (`pkg/apis/autoscaling/v1/conversion.go` of kubernetes/kubernetes).
+/// passes over what it cannot read (`pkg/apis/autoscaling/v1/conversion.go` of kubernetes/kubernetes). It stores fields, and
+/// asks policies with annotations that it made of these fields anew (`DropRoundTripHorizontalPodAutoscalerAnnotations` in
+/// `pkg/apis/autoscaling/helpers.go`): the object in a request has what will be stored, whatever the old one had.
 const METRICS_ANNOTATION: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const BEHAVIOR_ANNOTATION: &str = "autoscaling.alpha.kubernetes.io/behavior";
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::autoscaler::{Autoscaler, Direction, Select};
-use crate::rate::Rate;
+use crate::rate::{Comparison, Rate};
 
 rules! {
     /// Finds an autoscaler whose `minReplicas`, 1 where absent, is below the setting's.
@@ -52,6 +52,13 @@ rules! {
     /// ## Why
     /// What is left above the target is what must do until more pods are ready.
     ///
+    /// ## Version v1
+    /// Of several targets for the cpu, version v1 has a field for the first, and the API server shows no other to a policy that
+    /// is asked about v1, though it stores all that somebody wrote into the annotation
+    /// `autoscaling.alpha.kubernetes.io/metrics`. Where that matters, name `v2` alone in the policy's rules: the API server then
+    /// converts requests for v1 before it asks (`matchPolicy: Equivalent`, the default). The checker converts nothing, and
+    /// reports manifests of v1 as not judged.
+    ///
     /// ## Options
     /// ```yaml
     /// targets:
@@ -61,7 +68,9 @@ rules! {
     ///
     /// ## Reference
     /// `SetDefaults_HorizontalPodAutoscaler` in
-    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/autoscaling/v2/defaults.go>
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/autoscaling/v2/defaults.go>,
+    /// <https://github.com/kubernetes/kubernetes/issues/80481>,
+    /// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-matchpolicy>
     TARGET = "target": deny;
 
     /// Finds an autoscaler that takes pods away sooner, or faster, than `scaleDown` allows: by its stabilization window,
@@ -78,13 +87,21 @@ rules! {
     /// With `selectPolicy: Min` the least of the policies counts, with `Disabled` there is nothing to find, and
     /// else each policy must be within the bound by itself.
     ///
+    /// ## Version v1
+    /// It has its behaviour in the annotation `autoscaling.alpha.kubernetes.io/behavior`. A cluster's policy sees the one that
+    /// will be stored: `kubectl apply`, `edit` and `patch` keep what is stored already, also where the manifest has no such
+    /// annotation, and it is judged then; `kubectl replace` without it takes the behaviour away, and what is judged is that of
+    /// an autoscaler without any. The checker does not see what is stored: it judges the manifest as it stands.
+    ///
     /// ## Options
     /// `scaleDown`
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#default-behavior>,
     /// `calculateScaleDownLimitWithBehaviors` in
-    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/podautoscaler/horizontal.go>
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/podautoscaler/horizontal.go>,
+    /// `Convert_autoscaling_HorizontalPodAutoscaler_To_v1_HorizontalPodAutoscaler` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/autoscaling/v1/conversion.go>
     SCALE_DOWN = "scale-down": deny;
 
     /// Finds an autoscaler that adds pods sooner, or faster, than `scaleUp` allows: by its stabilization window, 0 where
@@ -220,15 +237,15 @@ fn judge_pace(rule: &Rule, pace: &Pace, direction: Direction, autoscaler: &Autos
         report.add(rule, autoscaler.behavior(&[name, "stabilizationWindowSeconds"]), message);
     }
     let Some(bound) = &pace.max_rate else { return };
-    let exceeds = |policy: &&rate::Policy| policy.exceeds(bound, direction, autoscaler.range());
+    let mut comparison = Comparison::new(bound, direction, autoscaler.range());
     if scaling.select == Select::Min {
-        if scaling.policies.iter().all(|policy| exceeds(&policy)) {
+        if scaling.policies.iter().all(|policy| comparison.exceeds(policy)) {
             let message = format!("autoscaler: the least of the {name} policies is above the bound, expected {bound}");
             report.add(rule, autoscaler.behavior(&[name, "policies"]), message);
         }
         return;
     }
-    for (index, policy) in scaling.policies.iter().enumerate().filter(|(_, policy)| exceeds(policy)) {
+    for (index, policy) in scaling.policies.iter().enumerate().filter(|(_, policy)| comparison.exceeds(policy)) {
         let message = format!("autoscaler: {name} allows {policy}, expected {bound}");
         report.add(rule, autoscaler.behavior_policy(name, index), message);
     }

@@ -1,18 +1,27 @@
 //! What is replaced is replaced step by step, and there is enough of it, apart from each other.
 
 mod amount;
+mod autoscaled;
+mod held;
+mod owner;
+mod spread;
 mod workload;
 
-use gatehouse_policy::glob::{self, Glob};
+use gatehouse_policy::glob::Glob;
 use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::amount::{Amount, Rounding};
-use crate::workload::{Limit, Replicas, Update, Workload};
+use crate::workload::{Limit, Pod, Replicas, Update, Workload};
 
 rules! {
     /// Finds a Deployment, StatefulSet or DaemonSet whose strategy is not `RollingUpdate`, the API's default.
+    ///
+    /// `Recreate` is right for a Deployment of a single replica that holds what no second pod can: a claim, a disk, a folder of
+    /// the node that it writes into, a port of the node, a GPU. There it is accepted, unless `recreate` is `never`, and
+    /// `RollingUpdate` is what `deadlock` finds. A claim counts unless it is in `sharedClaims`: which access modes it has is
+    /// not in the Deployment. A workload in `autoscaled` has no single replica.
     ///
     /// ## Why
     /// `Recreate` stops every pod before it starts the first new one: each deployment is an outage. `OnDelete` waits until
@@ -33,9 +42,50 @@ rules! {
     ///     maxSurge: 1
     /// ```
     ///
+    /// ## Options
+    /// `recreate`, `sharedClaims`, `autoscaled`
+    ///
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy>
     STRATEGY = "strategy": deny;
+
+    /// Finds a Deployment of a single replica that is replaced by a rolling update though it holds what no second pod can, as
+    /// described for `strategy`. An update that may take the one pod away first (`maxUnavailable: 1`) is fine.
+    ///
+    /// What is only read (`readOnly`) is not found here, and neither is a folder of the node that pods look into rather than
+    /// write their own, such as `/etc` or `/dev`.
+    ///
+    /// ## Why
+    /// By default the old pod is kept until the new one is ready. The new one waits for the volume, the port or the GPU that
+    /// the old one has. On another node it may get a port or a GPU, but not a `ReadWriteOnce` volume: the rollout stands
+    /// still until someone deletes the old pod. In the same folder both write at once.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// replicas: 1
+    /// template:
+    ///   spec:
+    ///     volumes:
+    ///     - name: data
+    ///       persistentVolumeClaim:
+    ///         claimName: data
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// replicas: 1
+    /// strategy:
+    ///   type: Recreate
+    /// ```
+    ///
+    /// ## Options
+    /// `sharedClaims`, `autoscaled`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes>,
+    /// `reconcileOldReplicaSets` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/deployment/rolling.go>
+    DEADLOCK = "deadlock": warn;
 
     /// Finds, once `maxUnavailable` is set, a rolling update that may take away more pods than that.
     ///
@@ -78,8 +128,13 @@ rules! {
     /// Finds, once `minReplicas` is set, a Deployment, StatefulSet, ReplicaSet or ReplicationController with fewer replicas
     /// than that, 1 where absent, and a request that scales a Deployment or StatefulSet below it (`kubectl scale`).
     ///
-    /// A ReplicaSet or ReplicationController with a controller of its own is not judged: a Deployment takes its former ones
-    /// down to 0. That is also why a request that scales one is not: it does not say whose it is.
+    /// A ReplicaSet or ReplicationController that a controller made is not judged: a Deployment takes its former ones down
+    /// to 0. An owner reference alone does not make it one, as anybody can write it. It must be named after its owner, a
+    /// Deployment, or Argo's Rollout or Experiment, and have the hash that this controller gives it in its labels, its
+    /// selector and its template; or after OpenShift's DeploymentConfig, with the label `deployment`. One of any other owner
+    /// is judged as if it had none. A request that scales one is not judged: it does not say whose it is.
+    ///
+    /// Argo's Rollout and OpenKruise's CloneSet and StatefulSet are judged too where the policy's rules name them.
     ///
     /// ## Why
     /// One node that fails takes a pod with it. The others must be there, and be enough.
@@ -96,8 +151,21 @@ rules! {
     /// <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling>
     REPLICAS = "replicas": deny;
 
-    /// Finds two or more replicas, or a workload in `autoscaled`, with neither `topologySpreadConstraints` nor
-    /// `podAntiAffinity`, required or preferred. DaemonSets are one a node anyway.
+    /// Finds two or more replicas, or a workload in `autoscaled`, that nothing keeps apart: neither `topologySpreadConstraints`
+    /// nor `podAntiAffinity`, required or preferred, that select the workload's own pods, nor a port of the node. DaemonSets
+    /// are one a node anyway. The kinds are those of `replicas`.
+    ///
+    /// The labels of the template decide, and those that the controller adds. A selector selects
+    ///
+    /// - nothing where it is absent, all pods where it is empty;
+    /// - no two pods where `matchLabelKeys` has a label that each pod has for itself (a StatefulSet's
+    ///   `apps.kubernetes.io/pod-index`), or `mismatchLabelKeys` one that all of them share;
+    /// - in an anti-affinity the pods of `namespaces` and of those that `namespaceSelector` selects, or of the own namespace
+    ///   where both are absent. Of a namespace's labels only `kubernetes.io/metadata.name` is known; the others are taken to
+    ///   match.
+    ///
+    /// A constraint with `DoNotSchedule` and a `maxSkew` that is not below the number of replicas lets all of them be in
+    /// one place. Two pods with the same `hostPort`, or with ports in the network of the node, are never on one node.
     ///
     /// ## Why
     /// Without either, where the pods run is mostly chance: they may all be on the node that fails. The scheduler's own
@@ -134,11 +202,27 @@ pub struct Rollout {
     max_surge: Option<Amount>,
     /// The least replicas.
     min_replicas: Option<u32>,
-    /// Names of workloads whose number of replicas is an autoscaler's: it is not judged. Globs: `*` is any run of
-    /// characters, `?` any one.
-    autoscaled: Vec<Glob>,
+    /// Workloads whose number of replicas is an autoscaler's: it is not judged. By name, which holds for every kind, or by
+    /// kind and name, `Deployment/web`. Both are globs: `*` is any run of characters, `?` any one.
+    autoscaled: Vec<autoscaled::Pattern>,
     /// How many nodes the percentages of a `DaemonSet` are of.
     nodes: Option<u32>,
+    /// Where the strategy of a Deployment may be `Recreate`. Default: `whereNeeded`.
+    recreate: Recreate,
+    /// Names of claims that many pods can hold, wherever they are, such as `ReadWriteMany` ones, as globs. A Deployment does
+    /// not show which of its claims are.
+    shared_claims: Vec<Glob>,
+}
+
+/// Where the strategy of a Deployment may be `Recreate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum Recreate {
+    /// Where a single replica holds what no second pod can.
+    #[default]
+    WhereNeeded,
+    /// Nowhere.
+    Never,
 }
 
 impl Settings for Rollout {
@@ -159,16 +243,19 @@ policy!(Rollout, review, subresources: ["scale"]);
 
 fn review(request: &Request<'_>, context: &Context<'_, Rollout>, report: &mut Report<'_>) -> Result<(), ReadError> {
     let settings = context.settings;
-    let autoscaled = glob::any(&settings.autoscaled, request.name);
+    let is_autoscaled = |kind| settings.autoscaled.iter().any(|pattern| pattern.matches(kind, request.name));
     if request.subresource == "scale" {
-        let judged = request.is("autoscaling", "Scale") && matches!(request.resource, "deployments" | "statefulsets");
-        if judged && !autoscaled {
+        let kind = workload::scaled_kind(request.resource).filter(|_| request.is("autoscaling", "Scale"));
+        if kind.is_some_and(|kind| !is_autoscaled(kind)) {
             judge_replicas(&Replicas::of_scale(request)?, settings, report);
         }
         return Ok(());
     }
     let Some(workload) = Workload::read(request)? else { return Ok(()) };
-    if let Some(update) = &workload.update {
+    let autoscaled = is_autoscaled(request.kind);
+    if let Some(update) = &workload.update
+        && judge_strategy(update, &workload, autoscaled, settings, report)
+    {
         let among = match &workload.replicas {
             // What an autoscaler makes of an object without a number, to which the API server gives 1, cannot be seen from here.
             Some(Replicas { count: 1, .. }) if autoscaled => Among { total: None, what: "replicas" },
@@ -182,21 +269,48 @@ fn review(request: &Request<'_>, context: &Context<'_, Rollout>, report: &mut Re
         if !autoscaled {
             judge_replicas(replicas, settings, report);
         }
-        if !workload.is_spread {
-            judge_spread(replicas, autoscaled, report);
+        if let Some(pod) = &workload.pod {
+            judge_spread(pod, replicas, autoscaled, request.namespace, report);
         }
     }
     Ok(())
 }
 
-fn judge_update(update: &Update<'_>, among: &Among, settings: &Rollout, report: &mut Report<'_>) {
-    let Update { field, strategy, max_unavailable, max_surge } = update;
-    // Only a rolling update has the fields that follow: beside another strategy the API server refuses or ignores them.
+/// Whether the strategy is a rolling update, the one that has bounds: beside another the API server refuses or ignores the
+/// fields.
+fn judge_strategy(
+    update: &Update<'_>,
+    workload: &Workload<'_>,
+    autoscaled: bool,
+    settings: &Rollout,
+    report: &mut Report<'_>,
+) -> bool {
+    let Update { field, strategy, .. } = update;
+    let at = || Path::of(&["spec", field, "type"]);
+    // Only a Deployment has its pods replaced by others beside them.
+    let is_single = *field == "strategy" && !autoscaled && workload.replicas.as_ref().is_some_and(|of| of.count <= 1);
+    let holdings = workload.pod.as_ref().filter(|_| is_single).map(|pod| &pod.holdings);
+    let held = |also_read| holdings.and_then(|holdings| holdings.held(&settings.shared_claims, also_read));
+    let may_recreate = settings.recreate == Recreate::WhereNeeded;
     if *strategy != "RollingUpdate" {
-        let message = format!("strategy is {strategy:?}, expected RollingUpdate");
-        report.add(&STRATEGY, Path::of(&["spec", field, "type"]), message);
-        return;
+        if !(*strategy == "Recreate" && may_recreate && held(true).is_some()) {
+            report.add(&STRATEGY, at(), format!("strategy is {strategy:?}, expected RollingUpdate"));
+        }
+        return false;
     }
+    if let Some(held) = held(false).filter(|_| update.starts_new_first()) {
+        let recreate = if may_recreate { "type Recreate or " } else { "" };
+        let message = format!(
+            "strategy is RollingUpdate, which starts the new pod while the old one has {held}: it may wait for that \
+             without end, expected {recreate}maxUnavailable 1"
+        );
+        report.add(&DEADLOCK, at(), message);
+    }
+    true
+}
+
+fn judge_update(update: &Update<'_>, among: &Among, settings: &Rollout, report: &mut Report<'_>) {
+    let Update { field, max_unavailable, max_surge, .. } = update;
     let at = |limit| Path::of(&["spec", field, "rollingUpdate", limit]);
     if let Some(bound) = settings.max_unavailable {
         let rounding = max_unavailable.rounding;
@@ -271,12 +385,20 @@ fn judge_replicas(replicas: &Replicas, settings: &Rollout, report: &mut Report<'
     }
 }
 
-fn judge_spread(replicas: &Replicas, autoscaled: bool, report: &mut Report<'_>) {
+fn judge_spread(pod: &Pod<'_>, replicas: &Replicas, autoscaled: bool, namespace: &str, report: &mut Report<'_>) {
     let what = match replicas.count {
         _ if autoscaled => "an autoscaler's replicas".to_owned(),
         count @ 2.. => format!("{count} replicas"),
         _ => return,
     };
-    let message = format!("{what} may all be on one node, expected topologySpreadConstraints or podAntiAffinity");
+    let count = (!autoscaled).then_some(replicas.count);
+    let idle = match pod.placement.separates(&pod.labels, namespace, count) {
+        Err(idle) if pod.holdings.host_port().is_none() => idle,
+        _ => return,
+    };
+    let message = match idle {
+        None => format!("{what} may all be on one node, expected topologySpreadConstraints or podAntiAffinity"),
+        Some(idle) => format!("{what} may all be on one node: {idle}, expected one that keeps these pods apart"),
+    };
     report.add(&SPREAD, Path::of(&["spec", "template", "spec", "topologySpreadConstraints"]), message);
 }

@@ -3,19 +3,29 @@
 
 use std::fmt::{self, Display};
 
-use gatehouse_policy::{Path, ReadError, Request};
+use gatehouse_policy::{Members, Path, ReadError, Request};
 use serde::Deserialize;
 
 use crate::amount::{Amount, Rounding};
+use crate::held::Holdings;
+use crate::owner;
+use crate::spread::{Labels, Placement};
 
 /// A workload that keeps pods running.
 pub struct Workload<'r> {
     /// How many pods; `None` for a `DaemonSet`, which runs one a node.
     pub replicas: Option<Replicas>,
-    /// Whether its pods are kept apart: by what the scheduler is told, or as those of a `DaemonSet` are.
-    pub is_spread: bool,
-    /// How its pods are replaced; `None` for those that leave it to their owner.
+    /// What they are; `None` for a `DaemonSet`, and where it stands in another object.
+    pub pod: Option<Pod<'r>>,
+    /// How its pods are replaced; `None` for those that leave it to their owner, and for kinds of others.
     pub update: Option<Update<'r>>,
+}
+
+/// The pod that a workload runs.
+pub struct Pod<'r> {
+    pub labels: Labels<'r>,
+    pub placement: Placement<'r>,
+    pub holdings: Holdings<'r>,
 }
 
 /// A number of replicas in effect.
@@ -52,17 +62,40 @@ impl<'r> Workload<'r> {
             ("apps", "StatefulSet") => Some(Update::of_stateful_set(&read_strategy(request, "updateStrategy")?)),
             ("apps", "DaemonSet") => {
                 let update = Update::of_daemon_set(&read_strategy(request, "updateStrategy")?);
-                return Ok(Some(Self { replicas: None, is_spread: true, update: Some(update) }));
+                return Ok(Some(Self { replicas: None, pod: None, update: Some(update) }));
             }
-            ("apps", "ReplicaSet") | ("", "ReplicationController") => None,
+            ("apps", "ReplicaSet") | ("", "ReplicationController") if owner::is_made(request)? => return Ok(None),
+            // Those of others are replaced in ways of their own.
+            ("apps", "ReplicaSet")
+            | ("", "ReplicationController")
+            | ("argoproj.io", "Rollout")
+            | ("apps.kruise.io", "CloneSet" | "StatefulSet") => None,
             _ => return Ok(None),
         };
-        let Object { metadata, spec }: Object = request.object.view()?;
-        if update.is_none() && metadata.owner_references.iter().any(|owner| owner.controller) {
-            return Ok(None);
-        }
+        let Object { spec } = request.object.view()?;
         let replicas = Replicas { count: spec.replicas.unwrap_or(1), is_default: spec.replicas.is_none() };
-        Ok(Some(Self { replicas: Some(replicas), is_spread: spec.template.spec.is_spread(), update }))
+        // A Rollout may name a Deployment (`workloadRef`) whose template it takes.
+        let template = if request.kind == "Rollout" { spec.template } else { Some(spec.template.unwrap_or_default()) };
+        let pod = match template {
+            Some(template) => Some(Pod {
+                labels: Labels::of(request.kind, &template.metadata.labels),
+                placement: read_at(request, &["spec", "template", "spec"])?,
+                holdings: read_at(request, &["spec", "template", "spec"])?,
+            }),
+            None => None,
+        };
+        Ok(Some(Self { replicas: Some(replicas), pod, update }))
+    }
+}
+
+/// The kind of the workload that a request for its subresource `scale` is for.
+pub fn scaled_kind(resource: &str) -> Option<&'static str> {
+    match resource {
+        "deployments" => Some("Deployment"),
+        "statefulsets" => Some("StatefulSet"),
+        "rollouts" => Some("Rollout"),
+        "clonesets" => Some("CloneSet"),
+        _ => None,
     }
 }
 
@@ -88,6 +121,13 @@ impl Display for Limit {
 }
 
 impl<'r> Update<'r> {
+    /// Whether the one pod of a Deployment is kept until another one is ready: none may be missing, and one may be beside.
+    pub fn starts_new_first(&self) -> bool {
+        let Limit { amount, rounding, .. } = self.max_unavailable;
+        let surges = |surge: &Limit| surge.amount.of(1, surge.rounding) > 0;
+        amount.of(1, rounding) == 0 && self.max_surge.as_ref().is_some_and(surges)
+    }
+
     /// `ResolveFenceposts` in
     /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/deployment/util/deployment_util.go>.
     fn of_deployment(strategy: &Strategy<'r>) -> Self {
@@ -131,9 +171,14 @@ fn limit(given: Option<Amount>, default: Amount, rounding: Rounding) -> Limit {
 /// Each kind has its strategy under a name of its own, and the API server passes over the other one.
 fn read_strategy<'r>(request: &Request<'r>, field: &'static str) -> Result<Strategy<'r>, ReadError> {
     let _: Outline = request.object.view()?;
-    match request.object.descend(&["spec", field]) {
-        Some(strategy) => strategy.view().map_err(|error| error.below(&Path::of(&["spec", field]))),
-        None => Ok(Strategy::default()),
+    read_at(request, &["spec", field])
+}
+
+/// What stands at a place of the object. That what leads there is as it should be, another view has seen.
+fn read_at<'r, T: Default + Deserialize<'r>>(request: &Request<'r>, keys: &[&'static str]) -> Result<T, ReadError> {
+    match request.object.descend(keys) {
+        Some(node) => node.view().map_err(|error| error.below(&Path::of(keys))),
+        None => Ok(T::default()),
     }
 }
 
@@ -167,70 +212,39 @@ struct RollingUpdate {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Object {
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Metadata {
-    owner_references: Vec<Owner>,
+struct Object<'r> {
+    #[serde(borrow)]
+    spec: Spec<'r>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Owner {
-    controller: bool,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Spec {
+struct Spec<'r> {
     replicas: Option<i32>,
-    template: Template,
+    #[serde(borrow)]
+    template: Option<PodTemplateSpec<'r>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Template {
-    spec: PodSpec,
+struct PodTemplateSpec<'r> {
+    #[serde(borrow)]
+    metadata: Metadata<'r>,
+    #[serde(rename = "spec")]
+    _spec: Anything,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct PodSpec {
-    topology_spread_constraints: Vec<Anything>,
-    affinity: Affinity,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Affinity {
-    pod_anti_affinity: PodAntiAffinity,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct PodAntiAffinity {
-    required_during_scheduling_ignored_during_execution: Vec<Anything>,
-    preferred_during_scheduling_ignored_during_execution: Vec<Anything>,
+#[serde(default)]
+struct Metadata<'r> {
+    #[serde(borrow)]
+    labels: Members<&'r str, &'r str>,
 }
 
 /// An object; that it is there is all that counts.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Anything {}
-
-impl PodSpec {
-    fn is_spread(&self) -> bool {
-        let PodAntiAffinity {
-            required_during_scheduling_ignored_during_execution: required,
-            preferred_during_scheduling_ignored_during_execution: preferred,
-        } = &self.affinity.pod_anti_affinity;
-        !(self.topology_spread_constraints.is_empty() && required.is_empty() && preferred.is_empty())
-    }
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
