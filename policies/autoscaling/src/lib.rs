@@ -220,7 +220,7 @@ fn judge_metrics(autoscaler: &Autoscaler<'_>, settings: &Autoscaling, report: &m
         };
         let Some(expected) = bounds.expected(utilization) else { continue };
         let (what, resource) = (target.whose(), target.resource);
-        let message = format!("autoscaler: the {resource} target{what} is {utilization} %, expected {expected} %");
+        let message = || format!("autoscaler: the {resource} target{what} is {utilization} %, expected {expected} %");
         report.add(&TARGET, target.path.clone(), message);
     }
 }
@@ -246,7 +246,7 @@ fn judge_pace(rule: &Rule, pace: &Pace, direction: Direction, autoscaler: &Autos
         return;
     }
     for (index, policy) in scaling.policies.iter().enumerate().filter(|(_, policy)| comparison.exceeds(policy)) {
-        let message = format!("autoscaler: {name} allows {policy}, expected {bound}");
+        let message = || format!("autoscaler: {name} allows {policy}, expected {bound}");
         report.add(rule, autoscaler.behavior_policy(name, index), message);
     }
 }

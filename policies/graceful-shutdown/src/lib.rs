@@ -301,7 +301,7 @@ fn judge_sleeps<'p, 'r>(
             Some(max) => format!("at most {} s", max.saturating_sub(settings.margin)),
             None => "it to end".to_owned(),
         };
-        let message = format!("{container}: preStop sleeps {sleeps}, expected {expected}");
+        let message = || format!("{container}: preStop sleeps {sleeps}, expected {expected}");
         report.add(&GRACE_PERIOD, container.at(&["lifecycle", "preStop"]).join(hook.seconds_path()), message);
     }
     longest

@@ -286,7 +286,7 @@ fn judge_ports(
             (Port::Name(_), Some(number)) => format!(", which is {number}"),
             _ => String::new(),
         };
-        let message = format!("{container}: {field} is on port {port}{resolved}, expected {expected}");
+        let message = || format!("{container}: {field} is on port {port}{resolved}, expected {expected}");
         report.add_as(level, &PORT, container.at(&[field, handler, "port"]), message);
     }
 }
@@ -316,7 +316,7 @@ fn judge_bounds(
 ) {
     for ((field, timing), (_, bounds)) in timings.each().into_iter().zip(bounds.each()) {
         let Some(expected) = bounds.expected(timing.value) else { continue };
-        let message = format!("{container}: {probe} {field} is {timing}, expected {expected}");
+        let message = || format!("{container}: {probe} {field} is {timing}, expected {expected}");
         report.add(&BOUNDS, container.at(&[probe, field]), message);
     }
 }
@@ -324,9 +324,11 @@ fn judge_bounds(
 fn judge_timeout(container: &Container<'_>, probe: &'static str, timings: &Timings<Timing>, report: &mut Report<'_>) {
     let (timeout, period) = (timings.timeout_seconds, timings.period_seconds);
     if timeout.value > period.value {
-        let message = format!(
-            "{container}: {probe} timeoutSeconds is {timeout}, expected no more than its periodSeconds, {period}"
-        );
+        let message = || {
+            format!(
+                "{container}: {probe} timeoutSeconds is {timeout}, expected no more than its periodSeconds, {period}"
+            )
+        };
         report.add(&TIMEOUT, container.at(&[probe, "timeoutSeconds"]), message);
     }
 }
@@ -343,10 +345,12 @@ fn judge_identical(container: &Container<'_>, report: &mut Report<'_>) {
     let patience = |of: &Timings<Timing>| of.period_seconds.value.saturating_mul(of.failure_threshold.value);
     let (until_restart, until_unready) = (patience(&live), patience(&ready));
     if until_restart <= until_unready && live.timeout_seconds.value <= ready.timeout_seconds.value {
-        let message = format!(
-            "{container}: livenessProbe is the same check as readinessProbe and restarts after {until_restart} s, \
+        let message = || {
+            format!(
+                "{container}: livenessProbe is the same check as readinessProbe and restarts after {until_restart} s, \
              expected another check or more than {until_unready} s"
-        );
+            )
+        };
         report.add(&IDENTICAL, container.at(&["livenessProbe"]), message);
     }
 }

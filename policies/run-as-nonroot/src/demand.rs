@@ -58,13 +58,13 @@ impl<'d> Demand<'d> {
                 continue;
             }
             if own.is_null() && may_inherit {
-                heirs.push(container.to_string());
+                heirs.push(*container);
             } else {
                 self.report(effective, container.at(&["securityContext"]), &container.to_string(), report);
             }
         }
         if !heirs.is_empty() {
-            self.report(&inherited, pod.at(&["securityContext"]), &heirs.join(", "), report);
+            self.report(&inherited, pod.at(&["securityContext"]), &listed(&heirs), report);
         }
     }
 
@@ -79,10 +79,20 @@ impl<'d> Demand<'d> {
     fn report(&self, value: &Node<'_>, security_context: Path, whose: &str, report: &mut Report<'_>) {
         let path = security_context.join(Path::of(self.field));
         let found = if value.is_null() { "not set".to_owned() } else { value.to_json() };
-        let message = format!("{whose}: {} is {found}, expected {}", self.field.join("."), self.expected);
+        let message = || format!("{whose}: {} is {found}, expected {}", self.field.join("."), self.expected);
         let added = report.add(self.rule, path.clone(), message);
         if !self.mend.is_null() {
             added.unsafe_fix([Edit::set(path, self.mend.clone())]);
         }
+    }
+}
+
+/// The first containers by name, and how many more there are: a message is for people.
+fn listed(containers: &[&Container<'_>]) -> String {
+    const SHOWN: usize = 10;
+    let names: Vec<String> = containers.iter().take(SHOWN).map(ToString::to_string).collect();
+    match containers.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
     }
 }

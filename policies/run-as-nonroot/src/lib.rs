@@ -306,10 +306,12 @@ fn judge_ports(pod: &Pod<'_>, containers: &[&Container<'_>], may_be_root: bool, 
             let port = port.container_port;
             if (1..first).contains(&port) {
                 let path = container.at(&["ports"]).index(index).key("containerPort");
-                let message = format!(
-                    "{container}: containerPort is {port}, where a user other than root may be unable to \
+                let message = || {
+                    format!(
+                        "{container}: containerPort is {port}, where a user other than root may be unable to \
                      listen{although}, expected {first} or above"
-                );
+                    )
+                };
                 report.add(&PRIVILEGED_PORT, path, message);
             }
         }
