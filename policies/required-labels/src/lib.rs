@@ -11,7 +11,7 @@ use gatehouse_policy::{Context, Path, ReadError, Report, Request, Rule, Settings
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::labels::Labels;
+use crate::labels::{Labels, Place};
 use crate::requirement::Requirement;
 
 rules! {
@@ -145,7 +145,7 @@ impl Settings for RequiredLabels {
     }
 }
 
-policy!(RequiredLabels, review);
+policy!(RequiredLabels, review, subresources: ["status", "finalize"]);
 
 fn review(
     request: &Request<'_>,
@@ -169,12 +169,20 @@ fn judge(
     if requirements.is_empty() || report.level(rule).is_none() {
         return Ok(());
     }
-    let labels = Labels::read(request, field)?;
-    let faults = labels.faults(&requirements);
+    let mut labels = Labels::read(request, field)?;
+    let mut faults = labels.faults(&requirements);
+    if !request.subresource.is_empty() {
+        // Whoever writes a status need not answer for what was there before, and can write no template.
+        faults = labels.faults_at(Place::Object, &requirements, None);
+        if let Some(object) = request.old_object {
+            let before =
+                Labels::read(&Request { object, ..*request }, field)?.faults_at(Place::Object, &requirements, None);
+            faults.retain(|fault| !before.iter().any(|known| known.is_known_as(fault)));
+        }
+    }
     for fault in &faults {
-        let path = labels.path(fault.place, fault.key);
-        let added = report.add_as(fault.level, rule, path, &*fault.message);
-        match labels.mend(fault, &faults, &requirements) {
+        let added = report.add_as(fault.level, rule, labels.path(fault.place, fault.key), labels.message(fault));
+        match labels.mend(fault, &requirements) {
             Some((edit, true)) => added.safe_fix([edit]),
             Some((edit, false)) => added.unsafe_fix([edit]),
             None => {}
