@@ -1,20 +1,36 @@
 //! Whom a load balancer lets in.
 
-use gatehouse_policy::{Node, Report, glob};
+use std::collections::BinaryHeap;
+
+use gatehouse_policy::{Node, Path, Report, glob};
 
 use crate::range::{self, Family};
 use crate::sources::{Is, Sources};
 use crate::{SOURCE_RANGES, Service, ServiceExposure, at};
 
-pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Report<'_>) {
+/// Judges a load balancer; of one whose status is written only what its annotations did not say before, as whoever writes a
+/// status need not answer for that.
+pub fn judge(service: &Service<'_>, before: Option<&Service<'_>>, settings: &ServiceExposure, report: &mut Report<'_>) {
+    let known: BinaryHeap<_> = before.map(|before| faults(before, settings)).unwrap_or_default().into();
+    let known = known.into_sorted_vec();
+    for fault in faults(service, settings) {
+        if known.binary_search(&fault).is_err() {
+            report.add(&SOURCE_RANGES, fault.0, fault.1);
+        }
+    }
+}
+
+/// What is wrong, each with its place.
+fn faults(service: &Service<'_>, settings: &ServiceExposure) -> Vec<(Path, String)> {
+    let mut faults = Vec::new();
     if is_internal(service, settings) {
-        return;
+        return faults;
     }
     let Sources { all, are_limited, by_family } = Sources::of(service);
     if !are_limited {
         let message = "load balancer: it is open to the world, expected the ranges of its clients";
-        report.add(&SOURCE_RANGES, at("loadBalancerSourceRanges"), message);
-        return;
+        faults.push((at("loadBalancerSourceRanges"), message.to_owned()));
+        return faults;
     }
     let (mut ranges, mut is_open) = (Vec::new(), false);
     for source in &all {
@@ -34,7 +50,7 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
         is_open |= matches!(source.is, Is::Range(_) | Is::World);
         let message =
             format!("load balancer: {} {what}, expected the ranges of its clients", shown(source.text.trim()));
-        report.add(&SOURCE_RANGES, source.path.clone(), message);
+        faults.push((source.path.clone(), message));
     }
     let whole = by_family.clone().or_else(|| all.last().map(|last| last.path.clone()));
     for family in [Family::V4, Family::V6] {
@@ -44,10 +60,10 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
                 "load balancer: its ranges together are open to the world of {}, expected the ranges of its clients",
                 family.name()
             );
-            report.add(&SOURCE_RANGES, path, message);
+            faults.push((path, message));
         }
     }
-    let Some(path) = by_family else { return };
+    let Some(path) = by_family else { return faults };
     let has = |family| ranges.iter().any(|range| range.family == family);
     for (family, other) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
         if is_of(service, family) && !has(family) && has(other) {
@@ -56,9 +72,10 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
                 "load balancer: its ranges are all of {other}, which leaves {family} open to the world, expected \
                  ranges of {family} too"
             );
-            report.add(&SOURCE_RANGES, path.clone(), message);
+            faults.push((path.clone(), message));
         }
     }
+    faults
 }
 
 /// A text for a message: that of an annotation may be of any length.

@@ -7,7 +7,7 @@ mod range;
 mod sources;
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Context, Members, Metadata, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Members, Metadata, Node, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -284,7 +284,7 @@ impl Settings for ServiceExposure {
     }
 }
 
-policy!(ServiceExposure, review);
+policy!(ServiceExposure, review, subresources: ["status"]);
 
 /// What is read of a Service.
 #[derive(Default, Deserialize)]
@@ -341,11 +341,19 @@ fn review(
     }
     let settings = context.settings;
     let service: Service<'_> = request.object.view()?;
+    if !request.subresource.is_empty() {
+        // What is written by it beside the status are the annotations.
+        let before: Option<Service<'_>> = request.old_object.map(Node::view).transpose()?;
+        if service.kind() == LOAD_BALANCER {
+            balancer::judge(&service, before.as_ref(), settings, report);
+        }
+        return Ok(());
+    }
     judge_type(&service, settings, report);
     judge_external_ips(&service, settings, report);
     node_port::judge(&service, settings, report);
     match service.kind() {
-        LOAD_BALANCER => balancer::judge(&service, settings, report),
+        LOAD_BALANCER => balancer::judge(&service, None, settings, report),
         EXTERNAL_NAME_TYPE => external_name::judge(service.spec.external_name, request.namespace, settings, report),
         _ => {}
     }
