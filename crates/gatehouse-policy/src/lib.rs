@@ -41,4 +41,4 @@ pub use port::Port;
 pub use request::{Operation, Request, split_api_version};
 pub use settings::{Common, Exempt, Levels, NoSettings, Override, Settings};
 pub use view::{ReadError, nearest, suggestion};
-pub use workload::{Container, Pod, Role, pod_spec_path, pod_specs, require_containers};
+pub use workload::{Container, Pod, Role, pod_spec_path, pod_specs, pod_templates, require_containers};

@@ -239,16 +239,33 @@ fn foreign(group: &str, kind: &str) -> Option<&'static Foreign> {
 /// # Errors
 /// Where what leads to a spec is of another type than the API gives it.
 pub fn pod_specs<'r>(request: &Request<'r>) -> Result<Vec<(Path, &'r Node<'r>)>, ReadError> {
-    let mut specs = Vec::new();
+    at_places(request, |keys| keys)
+}
+
+/// What holds the specs of [`pod_specs`] and the metadata beside each: the templates of a workload's pods, or the object
+/// itself where that is the pod.
+///
+/// # Errors
+/// As for [`pod_specs`].
+pub fn pod_templates<'r>(request: &Request<'r>) -> Result<Vec<(Path, &'r Node<'r>)>, ReadError> {
+    at_places(request, |keys| keys.split_last().map_or(keys, |(_, template)| template))
+}
+
+/// What stands where `part` of the way to a pod's spec leads.
+fn at_places<'r>(
+    request: &Request<'r>,
+    part: for<'k> fn(&'k [&'static str]) -> &'k [&'static str],
+) -> Result<Vec<(Path, &'r Node<'r>)>, ReadError> {
+    let mut found = Vec::new();
     if let Some(keys) = pod_spec_path(request.group, request.kind) {
-        collect(request.object, Path::root(), keys, &mut specs)?;
+        collect(request.object, Path::root(), part(keys), &mut found)?;
     } else if let Some(foreign) = foreign(request.group, request.kind) {
         for spec in foreign.specs {
             let keys: Vec<&str> = spec.split('.').collect();
-            collect(request.object, Path::root(), &keys, &mut specs)?;
+            collect(request.object, Path::root(), part(&keys), &mut found)?;
         }
     }
-    Ok(specs)
+    Ok(found)
 }
 
 fn collect<'r>(

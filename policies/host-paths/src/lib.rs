@@ -2,6 +2,8 @@
 
 mod host_path;
 
+use std::collections::BinaryHeap;
+
 use gatehouse_policy::{Context, Edit, Exempt, Level, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -201,65 +203,85 @@ fn review(request: &Request<'_>, context: &Context<'_, HostPaths>, report: &mut 
     if request.is("", "PersistentVolume") {
         return judge_persistent_volume(request, context.settings, report);
     }
-    for pod in Pod::read(request, context.exempt)? {
-        judge_pod(&pod, request, context.settings, report)?;
+    for (number, pod) in Pod::read(request, context.exempt)?.iter().enumerate() {
+        judge_pod(number, pod, request, context.settings, report)?;
     }
     Ok(())
 }
 
+/// A `hostPath` volume of a pod.
+struct HostVolume<'p> {
+    path: Path,
+    host_path: &'p str,
+    verdict: Verdict,
+    /// Whether a container mounts it that is not exempt.
+    is_mounted: bool,
+}
+
+/// Judges a pod, the one of that number in its workload.
 fn judge_pod(
+    number: usize,
     pod: &Pod<'_>,
     request: &Request<'_>,
     settings: &HostPaths,
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
+    let (mut volumes, mut names) = (Vec::new(), BinaryHeap::new());
     for (index, volume) in pod.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else { continue };
         let judge = Judge { settings, windows: pod.is_windows(), host_path: source.path };
-        let who = format!("volume {}", volume.name);
-        let Verdict { faults, read_only } = judge.verdict(&who, report);
-        let is_debugger = pod.subresource() == "ephemeralcontainers";
-        if is_debugger || faults.is_empty() || !is_exempt(pod, volume.name, request)? {
-            for (rule, message) in faults {
-                if is_debugger {
-                    for (container, at, _) in mounts(pod, volume.name) {
-                        report.add(rule, at.key("name"), format!("{container}: {message}"));
-                    }
-                } else {
-                    report.add(rule, pod.at(&["volumes"]).index(index).key("hostPath").key("path"), message);
-                }
+        let verdict = judge.verdict(&format!("volume {}", volume.name), report);
+        let path = pod.at(&["volumes"]).index(index).key("hostPath").key("path");
+        names.push((volume.name, volumes.len()));
+        volumes.push(HostVolume { path, host_path: source.path, verdict, is_mounted: false });
+    }
+    let names = names.into_sorted_vec();
+    let is_debugger = pod.subresource() == "ephemeralcontainers";
+    for container in pod.containers() {
+        for (index, mount) in container.volume_mounts.iter().enumerate() {
+            let Some(volume) = mounted(&names, mount).and_then(|index| volumes.get_mut(index)) else { continue };
+            volume.is_mounted = true;
+            let at = container.at(&["volumeMounts"]).index(index);
+            for (rule, message) in volume.verdict.faults.iter().filter(|_| is_debugger) {
+                report.add(rule, at.clone().key("name"), format!("{container}: {message}"));
+            }
+            if volume.verdict.read_only && !mount.read_only {
+                let at = at.key("readOnly");
+                let message = format!(
+                    "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
+                    mount.name, volume.host_path
+                );
+                report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
             }
         }
-        for (container, at, mount) in mounts(pod, volume.name).filter(|(.., mount)| read_only && !mount.read_only) {
-            let at = at.key("readOnly");
-            let message = format!(
-                "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
-                mount.name, source.path
-            );
-            report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
+    }
+    if is_debugger {
+        return Ok(());
+    }
+    // What exempt containers mount is read once, and only where it matters.
+    if volumes.iter().any(|volume| !volume.is_mounted && !volume.verdict.faults.is_empty()) {
+        let all: Vec<Pod<'_>> = Pod::read(request, &Exempt::default())?;
+        let mounts =
+            all.get(number).into_iter().flat_map(Pod::containers).flat_map(|container| &container.volume_mounts);
+        for volume in mounts.filter_map(|mount| mounted(&names, mount)) {
+            if let Some(volume) = volumes.get_mut(volume).filter(|volume| !volume.is_mounted) {
+                volume.verdict.faults.clear();
+            }
+        }
+    }
+    for HostVolume { path, verdict, .. } in volumes {
+        for (rule, message) in verdict.faults {
+            report.add(rule, path.clone(), message);
         }
     }
     Ok(())
 }
 
-/// Whether all containers that mount a volume are exempt. One that nobody mounts is not.
-fn is_exempt(pod: &Pod<'_>, volume: &str, request: &Request<'_>) -> Result<bool, ReadError> {
-    if mounts(pod, volume).next().is_some() {
-        return Ok(false);
-    }
-    let all = Pod::read(request, &Exempt::default())?;
-    Ok(all.iter().any(|all| mounts(all, volume).next().is_some()))
-}
-
-/// The mounts of a volume, with their containers and their places.
-fn mounts<'p, 'r>(
-    pod: &'p Pod<'r>,
-    volume: &'p str,
-) -> impl Iterator<Item = (&'p gatehouse_policy::Container<'r, ContainerFields<'r>>, Path, &'p Mount<'r>)> {
-    pod.containers().flat_map(move |container| {
-        let mounts = container.volume_mounts.iter().enumerate().filter(move |(_, mount)| mount.name == volume);
-        mounts.map(move |(index, mount)| (container, container.at(&["volumeMounts"]).index(index), mount))
-    })
+/// The number of the volume that is mounted, of volumes in the order of their names. (Of several with one name, which the API
+/// server refuses, it is the first.)
+fn mounted(names: &[(&str, usize)], mount: &Mount<'_>) -> Option<usize> {
+    let first = names.partition_point(|(name, _)| *name < mount.name);
+    names.get(first).filter(|(name, _)| *name == mount.name).map(|(_, number)| *number)
 }
 
 fn judge_persistent_volume(

@@ -69,7 +69,8 @@ rules! {
     ACCESS_MODE = "access-mode": deny;
 
     /// Finds a volume's capacity, or a claim's request or limit of storage, below `min` or above `max`. What is absent
-    /// counts as 0 for `min`: the API server makes no such volume or claim.
+    /// counts as 0 for `min`: the API server makes no such volume or claim. A fraction of a byte, such as `10m`, is a warning
+    /// whatever the bounds, as it is to the API server.
     ///
     /// ## Why
     /// A volume can grow but never shrink, and is paid for by its size.
@@ -80,7 +81,8 @@ rules! {
     /// ```
     ///
     /// ## Reference
-    /// <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#capacity>
+    /// <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#capacity>, `fractional byte value` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/api/persistentvolumeclaim/util.go>
     SIZE = "size": deny;
 
     /// Finds a PersistentVolume whose `persistentVolumeReclaimPolicy` is not one of `reclaimPolicies`. Absent it is

@@ -1,7 +1,7 @@
 //! What volumes and claims have in common: a class, access modes and a size.
 
 use gatehouse_policy::quantity::Quantity;
-use gatehouse_policy::{Metadata, Path, Report, glob};
+use gatehouse_policy::{Level, Metadata, Path, Report, glob};
 use serde::Deserialize;
 
 use crate::{ACCESS_MODE, AccessMode, CLASS, PersistentStorage, RECLAIM_POLICY, ReclaimPolicy, SIZE};
@@ -137,14 +137,18 @@ impl Storage<'_> {
     }
 
     fn judge_size(&self, field: &[&'static str], what: &str, size: Option<&Quantity>, report: &mut Report<'_>) {
-        let expected = match (size, &self.settings.size.min, &self.settings.size.max) {
-            (None, Some(min), _) => format!("at least {min}"),
-            (Some(size), Some(min), _) if size < min => format!("at least {min}"),
-            (Some(size), _, Some(max)) if size > max => format!("at most {max}"),
+        let (level, expected) = match (size, &self.settings.size.min, &self.settings.size.max) {
+            (None, Some(min), _) => (Level::Deny, format!("at least {min}")),
+            (Some(size), Some(min), _) if size < min => (Level::Deny, format!("at least {min}")),
+            (Some(size), _, Some(max)) if size > max => (Level::Deny, format!("at most {max}")),
+            (Some(size), ..) if size.nanos() % NANOS_PER_BYTE != 0 => {
+                (Level::Warn, "whole bytes, such as 10Gi".to_owned())
+            }
             _ => return,
         };
         let found = size.map_or_else(|| "not set".to_owned(), ToString::to_string);
-        report.add(&SIZE, self.at(field), format!("{}: storage {what} is {found}, expected {expected}", self.who));
+        let message = format!("{}: storage {what} is {found}, expected {expected}", self.who);
+        report.add_as(level, &SIZE, self.at(field), message);
     }
 
     fn judge_reclaim_policy(&self, policy: &str, report: &mut Report<'_>) {
@@ -159,6 +163,8 @@ impl Storage<'_> {
         report.add(&RECLAIM_POLICY, self.at(&["spec", "persistentVolumeReclaimPolicy"]), message);
     }
 }
+
+const NANOS_PER_BYTE: i128 = 1_000_000_000;
 
 /// What is allowed, as a message has it.
 fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {

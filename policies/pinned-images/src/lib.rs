@@ -1,6 +1,7 @@
 //! Images are the ones that were tested, from registries that the team trusts.
 
 mod extra;
+mod placeholder;
 mod pull_policy;
 mod registry;
 mod tag;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::extra::ExtraImages;
+use crate::placeholder::Placeholders;
 use crate::pull_policy::PullPolicy;
 use crate::registry::Registry;
 use crate::tag::{Floating, Precision};
@@ -100,6 +102,13 @@ rules! {
     /// Only a pod template may have an image volume without a reference, for a controller to fill in; the pod that is
     /// made of it is judged.
     ///
+    /// What stands for an image until a cluster puts one in its place is judged by no rule for names and tags, where the object
+    /// asks for that: `auto` of Istio's own containers (`istio-proxy`) in a pod that has the label
+    /// `sidecar.istio.io/inject: "true"` or `istio.io/rev`, or the annotation `inject.istio.io/templates`; and a blank image in a
+    /// pod template of which OpenShift's triggers set it (`image.openshift.io/triggers`, or those of a DeploymentConfig). The
+    /// pods that come of it are judged by what they have then. `ko://…` is no image: it is for `ko resolve` to replace before
+    /// anything is applied.
+    ///
     /// ## Example
     /// ```yaml
     /// image: Herald/Backend:v2.1.0
@@ -169,6 +178,7 @@ impl Settings for PinnedImages {
 policy!(PinnedImages, review, subresources: ["ephemeralcontainers"]);
 
 type Pod<'r> = gatehouse_policy::Pod<'r, PodFields<'r>, ContainerFields<'r>>;
+type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -212,10 +222,15 @@ fn review(
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
     let settings = context.settings;
-    for pod in Pod::read(request, context.exempt)? {
+    let placeholders = Placeholders::of(request)?;
+    for (number, pod) in Pod::read(request, context.exempt)?.iter().enumerate() {
+        let are_injected = placeholders.are_injected(number, pod)?;
         for container in pod.containers() {
             let image = Image { whose: container, text: container.image, path: container.at(&["image"]) };
-            judge(&image, settings, report);
+            let is_replaced = are_injected && placeholder::is_auto(container) || placeholders.is_set(pod, container);
+            if !is_replaced {
+                judge(&image, settings, report);
+            }
             judge_pull_policy(
                 &image,
                 container.image_pull_policy,
@@ -226,7 +241,7 @@ fn review(
         }
         // Whoever attaches a debugger cannot change the pod's volumes.
         if pod.subresource().is_empty() {
-            judge_volumes(&pod, context, report);
+            judge_volumes(pod, context, report);
         }
     }
     if request.subresource.is_empty() {

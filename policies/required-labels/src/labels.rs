@@ -1,229 +1,264 @@
 //! The labels, or annotations, of an object and of its pods: what is wrong with them, and what would mend it.
 
-use gatehouse_policy::{Edit, Level, Path, ReadError, Request};
+use std::iter;
+
+use gatehouse_policy::{Edit, Level, Path, ReadError, Request, pod_templates};
 
 use crate::requirement::{On, Requirement};
 use crate::view::{self, Map};
 
 /// The labels of an object and of its pods; or the annotations, which have the same shape.
-#[derive(Clone)]
 pub struct Labels<'a> {
     /// The field of the metadata: `labels` or `annotations`.
     field: &'static str,
     kind: &'a str,
     object: Map<'a>,
-    template: Option<Template<'a>>,
+    /// Where each pod template is, and its labels. None of a Pod, which is what a template would make.
+    templates: Vec<(Path, Map<'a>)>,
+    is_pod: bool,
     /// What a Service selects its pods by.
     selector: Map<'a>,
     /// Whether the object has none of its own and the API server gives it those of its pod template.
     inherits: bool,
-}
-
-/// The labels of a pod template, and where the template is.
-#[derive(Clone)]
-struct Template<'a> {
-    path: &'static [&'static str],
-    labels: Map<'a>,
+    /// A label that is taken to have another value, to see what comes of it.
+    trial: Option<(Place, &'a str, &'a str)>,
 }
 
 /// Where a label is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Object,
-    Template,
+    /// One of the pod templates.
+    Template(usize),
 }
 
 /// A label that is not as required.
+#[derive(Clone, Copy)]
 pub struct Fault<'a> {
     pub place: Place,
     pub key: &'a str,
     pub level: Level,
-    pub message: String,
-    /// The key of the label that it must be equal to.
-    equals: Option<&'a str>,
+    requirement: &'a Requirement,
+    why: Why<'a>,
+}
+
+/// What is wrong with a label.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why<'a> {
+    Absent,
+    Empty,
+    /// It has this value, which is not allowed.
+    NotAllowed(&'a str),
+    /// It has this value, and the one that it must be equal to another or none.
+    Unequal(&'a str, Option<&'a str>),
+    /// It has this value, and the pods another.
+    UnlikePods(&'a str, &'a str),
 }
 
 impl Fault<'_> {
-    fn concerns_the_same(&self, other: &Self) -> bool {
+    pub fn concerns_the_same(&self, other: &Self) -> bool {
         self.place == other.place && self.key == other.key
+    }
+
+    /// Whether the other one, of another state of the object, says the same.
+    pub fn is_known_as(&self, other: &Self) -> bool {
+        self.concerns_the_same(other) && self.why == other.why
     }
 }
 
 impl<'a> Labels<'a> {
     /// Reads them as they are once the API server has filled in its defaults.
     pub fn read(request: &Request<'a>, field: &'static str) -> Result<Self, ReadError> {
-        let mut object = view::map(request.object, &["metadata", field])?;
-        let template = match view::template_path(request) {
-            Some(path) if request.object.within(path)?.is_some() => {
-                let labels = view::map(request.object, &[path, &["metadata", field]].concat())?;
-                Some(Template { path, labels })
+        let path = ["metadata", field];
+        let mut object = Map::read(request.object, &path)?;
+        let mut is_pod = false;
+        let mut templates = Vec::new();
+        for (at, template) in pod_templates(request)? {
+            is_pod |= at.segments().is_empty();
+            if !is_pod {
+                let labels = Map::read(template, &path).map_err(|error| error.below(&at))?;
+                templates.push((at, labels));
             }
-            _ => None,
-        };
-        let mut selector = Map::new();
+        }
+        let mut selector = Map::default();
         let mut inherits = false;
         if field == "labels" {
             // Of one that is an alias the API server ignores it.
             let kind = request.object.descend(&["spec", "type"]).and_then(|kind| kind.as_str());
             if request.is("", "Service") && kind != Some("ExternalName") {
-                selector = view::map(request.object, &["spec", "selector"])?;
+                selector = Map::read(request.object, &["spec", "selector"])?;
             }
             // `SetDefaults_Job` in `pkg/apis/batch/v1/defaults.go`, `SetDefaults_ReplicationController` and
             // `SetDefaults_Namespace` in `pkg/apis/core/v1/defaults.go`.
-            if let Some(template) = &template
-                && object.is_empty()
-                && (request.is("batch", "Job") || request.is("", "ReplicationController"))
-            {
-                inherits = true;
-                object = template.labels.clone();
-            }
+            inherits = object.is_empty()
+                && !templates.is_empty()
+                && (request.is("batch", "Job") || request.is("", "ReplicationController"));
             if request.is("", "Namespace")
                 && let Some(name) = request.object.descend(&["metadata", "name"]).and_then(|name| name.as_str())
                 && !name.is_empty()
             {
-                object = with(&object, "kubernetes.io/metadata.name", name);
+                object.set("kubernetes.io/metadata.name", name);
             }
         }
-        Ok(Self { field, kind: request.kind, object, template, selector, inherits })
+        Ok(Self { field, kind: request.kind, object, templates, is_pod, selector, inherits, trial: None })
     }
 
     /// Where a label is in the object.
     pub fn path(&self, place: Place, key: &str) -> Path {
-        let outer = match (place, &self.template) {
-            (Place::Template, Some(template)) => template.path,
-            _ => &[],
+        let outer = match place {
+            Place::Object => None,
+            Place::Template(index) => self.templates.get(index).map(|(path, _)| path.clone()),
         };
-        Path::of(outer).key("metadata").key(self.field).key(key.to_owned())
+        outer.unwrap_or_default().key("metadata").key(self.field).key(key.to_owned())
     }
 
-    fn at(&self, place: Place) -> &Map<'a> {
-        match (place, &self.template) {
-            (Place::Template, Some(template)) => &template.labels,
-            _ => &self.object,
+    fn get(&self, place: Place, key: &str) -> Option<&'a str> {
+        let place = if self.inherits { Place::Template(0) } else { place };
+        if let Some((at, of, value)) = self.trial
+            && at == place
+            && of == key
+        {
+            return Some(value);
+        }
+        match place {
+            Place::Object => self.object.get(key),
+            Place::Template(index) => self.templates.get(index)?.1.get(key),
         }
     }
 
-    /// What the pods that the object is about have for a key.
+    /// What the pods that the object is about have for a key. Those of several templates are no more alike than they are
+    /// like the object.
     fn of_pods(&self, key: &str) -> Option<&'a str> {
-        self.template.as_ref().map_or(&self.selector, |template| &template.labels).get(key).copied()
-    }
-
-    /// Where a requirement looks. A Pod is what a template would make.
-    fn places(&self, on: On) -> &'static [Place] {
-        match (on, &self.template) {
-            (On::Template, Some(_)) => &[Place::Template],
-            (On::Both, Some(_)) => &[Place::Object, Place::Template],
-            (On::Template, None) if self.kind != "Pod" => &[],
-            _ => &[Place::Object],
+        match self.templates.len() {
+            0 => self.selector.get(key),
+            1 => self.get(Place::Template(0), key),
+            _ => None,
         }
     }
 
-    /// What is wrong, at most once for each label: where several requirements find fault with one, the first of those that
-    /// weigh most.
+    /// Whether a requirement is about a place. A Pod is what a template would make.
+    fn is_about(&self, on: On, place: Place) -> bool {
+        match place {
+            Place::Object => on != On::Template || self.is_pod,
+            Place::Template(_) => on != On::Object,
+        }
+    }
+
+    /// What is wrong, in every place.
     pub fn faults(&self, requirements: &[&'a Requirement]) -> Vec<Fault<'a>> {
+        let templates = (0..self.templates.len()).map(Place::Template);
+        iter::once(Place::Object).chain(templates).flat_map(|place| self.faults_at(place, requirements, None)).collect()
+    }
+
+    /// What is wrong in a place, at most once for each label: where several requirements find fault with one, the first of
+    /// those that weigh most. Of all labels, or of those alone that may be wrong because of one.
+    pub fn faults_at(
+        &self,
+        place: Place,
+        requirements: &[&'a Requirement],
+        because_of: Option<&str>,
+    ) -> Vec<Fault<'a>> {
         let mut faults: Vec<Fault<'a>> = Vec::new();
-        for requirement in requirements {
-            for place in self.places(requirement.place) {
-                for key in &requirement.keys {
-                    let Some(message) = self.fault(requirement, *place, key) else { continue };
-                    let level = requirement.level.unwrap_or(Level::Deny);
-                    let fault = Fault { place: *place, key, level, message, equals: requirement.equals.as_deref() };
-                    match faults.iter_mut().find(|known| known.concerns_the_same(&fault)) {
-                        Some(known) if known.level < fault.level => *known = fault,
-                        Some(_) => {}
-                        None => faults.push(fault),
-                    }
+        for requirement in requirements.iter().filter(|requirement| self.is_about(requirement.place, place)) {
+            for key in &requirement.keys {
+                if because_of.is_some_and(|of| of != key && requirement.equals.as_deref() != Some(of)) {
+                    continue;
+                }
+                let Some(why) = self.why(requirement, place, key) else { continue };
+                let level = requirement.level.unwrap_or(Level::Deny);
+                let fault = Fault { place, key, level, requirement, why };
+                match faults.iter_mut().find(|known| known.key == fault.key) {
+                    Some(known) if known.level < fault.level => *known = fault,
+                    Some(_) => {}
+                    None => faults.push(fault),
                 }
             }
         }
         faults
     }
 
-    fn fault(&self, requirement: &Requirement, place: Place, key: &str) -> Option<String> {
-        let (is, expected) = match self.at(place).get(key) {
+    /// What a requirement finds wrong with a label.
+    fn why(&self, requirement: &Requirement, place: Place, key: &str) -> Option<Why<'a>> {
+        let value = match self.get(place, key) {
             None if requirement.optional => return None,
-            None => ("is not set".to_owned(), requirement.allowed()),
+            None => return Some(Why::Absent),
             // Whoever allows the empty value lists it.
-            Some(&"") if !requirement.optional && requirement.takes_any() => {
-                ("is empty".to_owned(), requirement.allowed())
-            }
-            Some(value) => (format!("is {}", view::shown(value)), self.refusal(requirement, place, key, value)?),
+            Some("") if !requirement.optional && requirement.takes_any() => return Some(Why::Empty),
+            Some(value) if !requirement.allows(value) => return Some(Why::NotAllowed(value)),
+            Some(value) => value,
         };
-        let who = if place == Place::Template { "pod template" } else { self.kind };
-        Some(format!("{who}: {} {key} {is}, expected {expected}", self.noun()))
-    }
-
-    /// What a value should be instead, if it is refused.
-    fn refusal(&self, requirement: &Requirement, place: Place, key: &str, value: &str) -> Option<String> {
-        if !requirement.allows(value) {
-            return Some(requirement.allowed());
-        }
         if let Some(other) = &requirement.equals {
-            match self.at(place).get(other) {
-                Some(expected) if *expected == value => {}
-                Some(expected) => return Some(format!("{}, as {other} is", view::shown(expected))),
-                None => return Some(format!("that of {other}, which is not set")),
+            let other = self.get(place, other);
+            if other != Some(value) {
+                return Some(Why::Unequal(value, other));
             }
         }
         // A template is like itself, so this is about objects alone.
-        let expected = self.of_pods(key).filter(|_| requirement.match_selector)?;
-        let whose = if self.template.is_some() { "pod template" } else { "selector" };
-        (expected != value).then(|| format!("{expected:?}, as in its {whose}"))
+        let of_pods = self.of_pods(key).filter(|_| requirement.match_selector && place == Place::Object)?;
+        (of_pods != value).then_some(Why::UnlikePods(value, of_pods))
     }
 
-    fn noun(&self) -> &'static str {
-        if self.field == "labels" { "label" } else { "annotation" }
+    /// What is wrong, and what was expected.
+    pub fn message(&self, fault: &Fault<'_>) -> String {
+        let Fault { place, key, requirement, why, .. } = fault;
+        let (is, expected) = match why {
+            Why::Absent => ("not set".to_owned(), requirement.allowed()),
+            Why::Empty => ("empty".to_owned(), requirement.allowed()),
+            Why::NotAllowed(value) => (view::shown(value), requirement.allowed()),
+            Why::Unequal(value, other) => {
+                let key = requirement.equals.as_deref().unwrap_or_default();
+                let expected = match other {
+                    Some(other) => format!("{}, as {key} is", view::shown(other)),
+                    None => format!("that of {key}, which is not set"),
+                };
+                (view::shown(value), expected)
+            }
+            Why::UnlikePods(value, of_pods) => {
+                let whose = if self.templates.is_empty() { "selector" } else { "pod template" };
+                (view::shown(value), format!("{}, as in its {whose}", view::shown(of_pods)))
+            }
+        };
+        let who = if *place == Place::Object { self.kind } else { "pod template" };
+        let noun = if self.field == "labels" { "label" } else { "annotation" };
+        format!("{who}: {noun} {key} is {is}, expected {expected}")
     }
 
     /// The change that mends a fault and brings no other, and whether it is safe. Each value that might is tried out.
-    pub fn mend(
-        &self,
-        fault: &Fault<'a>,
-        faults: &[Fault<'a>],
-        requirements: &[&'a Requirement],
-    ) -> Option<(Edit, bool)> {
-        let mends = |value: &'a str| {
-            let after = self.with(fault.place, fault.key, value).faults(requirements);
-            after
-                .iter()
-                .all(|left| !left.concerns_the_same(fault) && faults.iter().any(|known| known.concerns_the_same(left)))
+    pub fn mend(&mut self, fault: &Fault<'a>, requirements: &[&'a Requirement]) -> Option<(Edit, bool)> {
+        // What may change with the label: what is beside it, and what is compared with it.
+        let around = |labels: &Self| {
+            let mut faults = labels.faults_at(fault.place, requirements, Some(fault.key));
+            if fault.place != Place::Object {
+                faults.extend(labels.faults_at(Place::Object, requirements, Some(fault.key)));
+            }
+            faults
         };
-        let (value, is_safe) = self.remedies(fault).into_iter().flatten().find(|(value, _)| mends(value))?;
+        let before = around(self);
+        let (value, is_safe) = self.remedies(fault).into_iter().flatten().find(|(value, _)| {
+            self.trial = Some((fault.place, fault.key, value));
+            let after = around(self);
+            self.trial = None;
+            let is_left = |left: &Fault<'a>| before.iter().any(|known| known.concerns_the_same(left));
+            after.iter().all(|left| !left.concerns_the_same(fault) && is_left(left))
+        })?;
         Some((Edit::set(self.path(fault.place, fault.key), value), is_safe))
     }
 
     /// The values that a label might be given, and whether that is safe: what the pods have adds nothing new to a workload
     /// or Service. All else may be what something selects by, as pods are by Services and namespaces by network policies.
     fn remedies(&self, fault: &Fault<'a>) -> [Option<(&'a str, bool)>; 2] {
-        let found = self.at(fault.place).get(fault.key);
-        let is_absent = found.is_none_or(|value| value.is_empty());
-        let equal = fault.equals.and_then(|other| self.at(fault.place).get(other)).map(|value| (*value, false));
+        let found = self.get(fault.place, fault.key);
+        let is_absent = found.is_none_or(str::is_empty);
+        let equal = fault.requirement.equals.as_ref().and_then(|other| self.get(fault.place, other));
+        let equal = equal.map(|value| (value, false));
         match fault.place {
             // One label of its own, and it would lose all that it inherits.
             Place::Object if self.inherits => [None, None],
             Place::Object => [self.of_pods(fault.key).map(|value| (value, is_absent)), equal.filter(|_| is_absent)],
             // The workload's selector may name the value that is there, and cannot be changed.
-            Place::Template if found.is_some() => [None, None],
-            Place::Template => [self.object.get(fault.key).map(|value| (*value, false)), equal],
+            Place::Template(_) if found.is_some() => [None, None],
+            // Of one that inherits, the template's is the object's.
+            Place::Template(_) => [self.object.get(fault.key).map(|value| (value, false)), equal],
         }
     }
-
-    /// The same with one label changed.
-    fn with(&self, place: Place, key: &'a str, value: &'a str) -> Self {
-        let mut changed = self.clone();
-        match (place, &mut changed.template) {
-            (Place::Template, Some(template)) => {
-                template.labels = with(&template.labels, key, value);
-                if self.inherits {
-                    changed.object = template.labels.clone();
-                }
-            }
-            _ => changed.object = with(&changed.object, key, value),
-        }
-        changed
-    }
-}
-
-fn with<'a>(labels: &Map<'a>, key: &'a str, value: &'a str) -> Map<'a> {
-    labels.iter().copied().filter(|(other, _)| *other != key).chain([(key, value)]).collect()
 }

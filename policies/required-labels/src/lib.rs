@@ -11,7 +11,7 @@ use gatehouse_policy::{Context, Path, ReadError, Report, Request, Rule, Settings
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::labels::Labels;
+use crate::labels::{Labels, Place};
 use crate::requirement::Requirement;
 
 rules! {
@@ -23,8 +23,19 @@ rules! {
     ///
     /// Labels that the API server fills in count as set: a Job or ReplicationController without any takes those of its
     /// pod template, and a Namespace has `kubernetes.io/metadata.name`. A label taken away by an update is judged like
-    /// one that never was there; but not where it goes through a subresource such as `pods/status`, which controllers
-    /// alone write.
+    /// one that never was there.
+    ///
+    /// Labels can be changed together with a status, too, where the API server does not put them back. Of `namespaces/status`,
+    /// `namespaces/finalize` and `services/status` what was not wrong before is judged, so that no controller is stopped by what
+    /// others left. Those of workloads, Ingresses, claims, volumes, autoscalers and disruption budgets are written by
+    /// controllers at any moment: the policy is not installed for them, as it would be called each time, and RBAC must keep them to
+    /// controllers, as it does by default. Whoever wants them judged adds them to `rules`, such as
+    /// `statefulsets/status`. (Of a Deployment's status the API server puts the labels back: `deploymentStatusStrategy` in
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/apps/deployment/strategy.go>; of the others not, see
+    /// the `strategy.go` of each there.)
+    ///
+    /// Pod templates are found in kinds that are not Kubernetes' own too, such as Argo's Rollout or Volcano's Job, once
+    /// `rules` names them: each template of an object is judged. With several of them `matchSelector` compares nothing.
     ///
     /// ## Example
     /// ```yaml
@@ -83,9 +94,10 @@ rules! {
     /// Finds annotations `prometheus.io/…`, of a pod, a pod template or a Service, that do not say what they seem to:
     ///
     /// - `scrape` is neither `"true"` nor a no, such as `True` or `yes`;
-    /// - `port` is no number from 1 to 65535, or none of the TCP ports that the containers declare. Of a Service it is one
-    ///   to which no port of the Service leads, and a warning: the usual configuration puts the number in the place of the
-    ///   endpoint's, so it may be a port of the pods that the Service does not serve;
+    /// - `port` is no number from 1 to 65535;
+    /// - `port` is none of the TCP ports that the containers declare, or of a Service one to which no port of the Service leads.
+    ///   This is a warning: the usual configuration puts the number in the place of whatever is declared, and a container may
+    ///   listen on a port that it does not declare, or a Service not serve a port of its pods;
     /// - a pod is to be scraped, but neither `port` nor a TCP port of a container says where;
     /// - `path` does not start with a slash or has parameters, or `scheme` is neither `http` nor `https`.
     ///
@@ -145,7 +157,7 @@ impl Settings for RequiredLabels {
     }
 }
 
-policy!(RequiredLabels, review);
+policy!(RequiredLabels, review, subresources: ["status", "finalize"]);
 
 fn review(
     request: &Request<'_>,
@@ -169,12 +181,20 @@ fn judge(
     if requirements.is_empty() || report.level(rule).is_none() {
         return Ok(());
     }
-    let labels = Labels::read(request, field)?;
-    let faults = labels.faults(&requirements);
+    let mut labels = Labels::read(request, field)?;
+    let mut faults = labels.faults(&requirements);
+    if !request.subresource.is_empty() {
+        // Whoever writes a status need not answer for what was there before, and can write no template.
+        faults = labels.faults_at(Place::Object, &requirements, None);
+        if let Some(object) = request.old_object {
+            let before =
+                Labels::read(&Request { object, ..*request }, field)?.faults_at(Place::Object, &requirements, None);
+            faults.retain(|fault| !before.iter().any(|known| known.is_known_as(fault)));
+        }
+    }
     for fault in &faults {
-        let path = labels.path(fault.place, fault.key);
-        let added = report.add_as(fault.level, rule, path, &*fault.message);
-        match labels.mend(fault, &faults, &requirements) {
+        let added = report.add_as(fault.level, rule, labels.path(fault.place, fault.key), labels.message(fault));
+        match labels.mend(fault, &requirements) {
             Some((edit, true)) => added.safe_fix([edit]),
             Some((edit, false)) => added.unsafe_fix([edit]),
             None => {}

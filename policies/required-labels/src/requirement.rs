@@ -29,7 +29,7 @@ pub struct Requirement {
     /// The key of another label (of annotations: of another annotation) beside it, which must have the same value.
     pub equals: Option<String>,
     /// Whether a label of the object must have the value that its pod template, or a Service's selector, has for the same
-    /// key, if any. Default: false.
+    /// key, if any. An object with several pod templates is compared with none. Default: false.
     pub match_selector: bool,
     /// The level of what is found: `deny` or `warn`. Default: that of the rule.
     pub level: Option<Level>,
@@ -42,7 +42,7 @@ pub enum On {
     /// On the object itself.
     #[default]
     Object,
-    /// On the pods: a workload's pod template, or a Pod itself.
+    /// On the pods: every pod template of a workload, or a Pod itself.
     Template,
     /// On both.
     Both,

@@ -2,7 +2,7 @@
 //! (`kubernetes-pods` and `kubernetes-service-endpoints` in
 //! <https://github.com/prometheus-community/helm-charts/blob/main/charts/prometheus/values.yaml>).
 
-use gatehouse_policy::{Edit, Exempt, Level, Path, Pod, Port, ReadError, Report, Request};
+use gatehouse_policy::{Edit, Exempt, Level, Path, Port, ReadError, Report, Request, pod_templates};
 use serde::de::IgnoredAny;
 
 use crate::SCRAPE;
@@ -10,29 +10,57 @@ use crate::view::{self, Map};
 
 /// Judges them where something is to be scraped.
 pub fn judge(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadError> {
-    let is_service = request.is("", "Service");
-    let template: &[&str] = match view::template_path(request) {
-        Some(path) => path,
-        None if is_service || request.is("", "Pod") => &[],
-        None => return Ok(()),
-    };
     if report.level(&SCRAPE).is_none() {
         return Ok(());
     }
-    let path = [template, &["metadata", "annotations"]].concat();
-    let all = view::map(request.object, &path)?;
-    let mut annotations = Annotations { who: if is_service { "Service" } else { "pod" }, all, path, report };
-    if !annotations.judge_scrape() {
+    if request.is("", "Service") {
+        let all = Map::read(request.object, ANNOTATIONS)?;
+        // Whoever writes a status need not answer for what was there before.
+        if !request.subresource.is_empty()
+            && let Some(old) = request.old_object
+        {
+            let old = Map::read(old, ANNOTATIONS)?;
+            if NAMES.iter().all(|name| old.get(name) == all.get(name)) {
+                return Ok(());
+            }
+        }
+        let mut annotations = Annotations { who: "Service", all, path: Path::root(), report };
+        return if annotations.judge_scrape() { annotations.judge_service(request) } else { Ok(()) };
+    }
+    // Neither can be written by a status.
+    if !request.subresource.is_empty() {
         return Ok(());
     }
-    annotations.judge_path_and_scheme();
-    if is_service { annotations.judge_service(request) } else { annotations.judge_pod(request) }
+    // Read once, and only where they count. What a container declares counts whether or not the container is exempt.
+    let mut pods: Option<Vec<Pod<'_>>> = None;
+    let mut specs = 0..;
+    for (path, template) in pod_templates(request)? {
+        let all = Map::read(template, ANNOTATIONS).map_err(|error| error.below(&path))?;
+        let spec = template.get("spec").and_then(|_| specs.next());
+        let mut annotations = Annotations { who: "pod", all, path, report };
+        if !annotations.judge_scrape() {
+            continue;
+        }
+        let pods = match &mut pods {
+            Some(pods) => pods,
+            pods => pods.insert(Pod::read(request, &Exempt::default())?),
+        };
+        if let Some(pod) = spec.and_then(|spec| pods.get(spec)) {
+            annotations.judge_pod(pod);
+        }
+    }
+    Ok(())
 }
+
+type Pod<'r> = gatehouse_policy::Pod<'r, IgnoredAny, Container<'r>>;
+
+const ANNOTATIONS: &[&str] = &["metadata", "annotations"];
 
 const SCRAPE_IT: &str = "prometheus.io/scrape";
 const PORT: &str = "prometheus.io/port";
 const PATH: &str = "prometheus.io/path";
 const SCHEME: &str = "prometheus.io/scheme";
+const NAMES: [&str; 4] = [SCRAPE_IT, PORT, PATH, SCHEME];
 
 /// Where a Service has its ports.
 const PORTS: &[&str] = &["spec", "ports"];
@@ -42,19 +70,20 @@ const A_NUMBER: &str = "a number from 1 to 65535";
 struct Annotations<'a, 'r> {
     who: &'static str,
     all: Map<'a>,
-    path: Vec<&'static str>,
+    /// Where what has them is.
+    path: Path,
     report: &'a mut Report<'r>,
 }
 
 impl<'a> Annotations<'a, '_> {
     /// The value of an annotation. An empty one is as good as absent: the usual expressions do not match it.
     fn get(&self, name: &str) -> Option<&'a str> {
-        self.all.get(name).copied().filter(|value| !value.is_empty())
+        self.all.get(name).filter(|value| !value.is_empty())
     }
 
     /// Reports an annotation, with the value that mends it.
     fn add(&mut self, level: Level, name: &'static str, message: String, mended: Option<String>) {
-        let path = Path::of(&self.path).key(name);
+        let path = self.path.clone().join(Path::of(ANNOTATIONS)).key(name);
         let added = self.report.add_as(level, &SCRAPE, path.clone(), message);
         if let Some(value) = mended {
             added.unsafe_fix([Edit::set(path, value)]);
@@ -69,7 +98,8 @@ impl<'a> Annotations<'a, '_> {
         format!("{}: {name} is {}, expected {expected}", self.who, view::shown(value))
     }
 
-    /// Whether somebody wants it scraped. Only `true` is kept; whoever writes a no in other words gets what they want.
+    /// Judges all that needs no ports, and says whether somebody wants it scraped. Only `true` is kept; whoever writes a no in
+    /// other words gets what they want.
     fn judge_scrape(&mut self) -> bool {
         let is_one_of = |value: &str, words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
         let Some(value) = self.get(SCRAPE_IT) else { return false };
@@ -80,6 +110,7 @@ impl<'a> Annotations<'a, '_> {
             let is_yes = is_one_of(value.trim(), &["true", "yes", "y", "t", "on", "1"]);
             self.refuse(SCRAPE_IT, value, "\"true\" or \"false\"", is_yes.then(|| "true".to_owned()));
         }
+        self.judge_path_and_scheme();
         true
     }
 
@@ -100,10 +131,7 @@ impl<'a> Annotations<'a, '_> {
         }
     }
 
-    fn judge_pod(&mut self, request: &Request<'_>) -> Result<(), ReadError> {
-        // What a container declares counts whether or not the container itself is exempt.
-        let pods = Pod::<IgnoredAny, Container<'_>>::read(request, &Exempt::default())?;
-        let Some(pod) = pods.first() else { return Ok(()) };
+    fn judge_pod(&mut self, pod: &Pod<'_>) {
         let declared =
             || pod.long_running().flat_map(|container| &container.ports).filter(|port| is_tcp(port.protocol));
         let numbers: Vec<i32> = declared().map(|port| port.container_port).collect();
@@ -113,20 +141,19 @@ impl<'a> Annotations<'a, '_> {
                                where, expected a port";
                 self.add(Level::Deny, PORT, message.to_owned(), None);
             }
-            return Ok(());
+            return;
         };
         match number(value) {
             Some(number) if numbers.is_empty() || numbers.contains(&number) => {}
             Some(_) => {
-                let expected = format!("a TCP port of its containers: {}", listed(&numbers));
-                self.refuse(PORT, value, &expected, None);
+                let expected = format!("a TCP port that a container declares: {}", listed(&numbers));
+                self.add(Level::Warn, PORT, self.message(PORT, value, &expected), None);
             }
             None => {
                 let named = declared().find(|port| port.name == value);
                 self.refuse(PORT, value, A_NUMBER, named.map(|port| port.container_port.to_string()));
             }
         }
-        Ok(())
     }
 
     fn judge_service(&mut self, request: &Request<'_>) -> Result<(), ReadError> {
@@ -161,16 +188,23 @@ fn number(text: &str) -> Option<i32> {
     digits.parse::<u16>().ok().filter(|number| *number > 0).map(i32::from)
 }
 
-/// Numbers for a message, each once.
+/// Numbers for a message, each once; of very many the first.
 fn listed(numbers: &[i32]) -> String {
-    let mut text = String::new();
-    for (index, number) in numbers.iter().enumerate() {
-        if !numbers.iter().take(index).any(|before| before == number) {
-            let separator = if text.is_empty() { "" } else { " or " };
-            text = format!("{text}{separator}{number}");
+    const SHOWN: usize = 10;
+    let mut shown: Vec<i32> = Vec::new();
+    let mut rest = "";
+    for number in numbers {
+        if shown.contains(number) {
+            continue;
         }
+        if shown.len() == SHOWN {
+            rest = " and so on";
+            break;
+        }
+        shown.push(*number);
     }
-    text
+    let words: Vec<String> = shown.iter().map(ToString::to_string).collect();
+    words.join(" or ") + rest
 }
 
 #[derive(Default, serde::Deserialize)]

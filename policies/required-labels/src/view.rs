@@ -1,21 +1,37 @@
 //! How the maps of an object are read.
 
-use gatehouse_policy::{Members, Node, Path, ReadError, Request, pod_spec_path};
+use std::collections::BinaryHeap;
 
-/// Labels, annotations, or a selector.
-pub type Map<'r> = Members<&'r str, &'r str>;
+use gatehouse_policy::{Members, Node, Path, ReadError};
 
-/// Where a workload keeps its pod template; `None` for a Pod, which has none, and for other kinds.
-pub fn template_path(request: &Request<'_>) -> Option<&'static [&'static str]> {
-    let (_, path) = pod_spec_path(request.group, request.kind)?.split_last()?;
-    (!path.is_empty()).then_some(path)
-}
+/// Labels, annotations, or a selector, in the order of their keys.
+#[derive(Clone, Default)]
+pub struct Map<'r>(Vec<(&'r str, &'r str)>);
 
-/// The map at the end of a chain of members, empty where there is none.
-pub fn map<'r>(object: &'r Node<'r>, path: &[&'static str]) -> Result<Map<'r>, ReadError> {
-    match object.within(path)? {
-        Some(node) => node.view().map_err(|error| error.below(&Path::of(path))),
-        None => Ok(Map::new()),
+impl<'r> Map<'r> {
+    /// Reads the one at the end of a chain of members; empty where there is none.
+    pub fn read(object: &'r Node<'r>, path: &[&'static str]) -> Result<Self, ReadError> {
+        let Some(node) = object.within(path)? else { return Ok(Self::default()) };
+        let members: Members<&'r str, &'r str> = node.view().map_err(|error| error.below(&Path::of(path)))?;
+        // A heap, since the code of `sort` is much of a module.
+        let heap: BinaryHeap<_> = members.iter().copied().collect();
+        Ok(Self(heap.into_sorted_vec()))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn get(&self, key: &str) -> Option<&'r str> {
+        let first = self.0.partition_point(|(of, _)| *of < key);
+        self.0.get(first).filter(|(of, _)| *of == key).map(|(_, value)| *value)
+    }
+
+    /// Gives a key a value.
+    pub fn set(&mut self, key: &'r str, value: &'r str) {
+        let first = self.0.partition_point(|(of, _)| *of < key);
+        self.0.retain(|(of, _)| *of != key);
+        self.0.insert(first, (key, value));
     }
 }
 

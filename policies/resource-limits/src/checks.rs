@@ -4,7 +4,7 @@ use gatehouse_policy::Rule;
 
 use crate::resources::{Share, Side, is_overcommitted};
 use crate::settings::ResourceLimits;
-use crate::{FORBIDDEN, MAXIMUM, MINIMUM, ORDER, RATIO};
+use crate::{FORBIDDEN, IMPLAUSIBLE, MAXIMUM, MINIMUM, ORDER, RATIO};
 
 /// What is wrong with the amount of a resource on one side, if anything is, and what was expected.
 pub type Check = fn(&ResourceLimits, Share<'_>, Side) -> Option<String>;
@@ -19,6 +19,8 @@ pub const CHECKS: &[(&Rule, Side, Check)] = &[
     (&MAXIMUM, Side::Limits, maximum),
     (&RATIO, Side::Limits, ratio),
     (&ORDER, Side::Requests, order),
+    (&IMPLAUSIBLE, Side::Requests, implausible),
+    (&IMPLAUSIBLE, Side::Limits, implausible),
 ];
 
 impl ResourceLimits {
@@ -78,4 +80,71 @@ fn order(_: &ResourceLimits, share: Share<'_>, side: Side) -> Option<String> {
         None => Some("a limit of the same: it cannot be overcommitted".to_owned()),
     }?;
     Some(format!("{}, expected {expected}", told(share, side)?))
+}
+
+/// What nothing can run with. Where bounds are set, they say what is too little and too much. A request that is as its limit
+/// need not be told of, be it written or not.
+fn implausible(settings: &ResourceLimits, share: Share<'_>, side: Side) -> Option<String> {
+    let amount = share.written(side).filter(|amount| !amount.is_zero())?;
+    if side == Side::Requests && share.request == share.limit {
+        return None;
+    }
+    if minimum(settings, share, side).is_some() || maximum(settings, share, side).is_some() {
+        return None;
+    }
+    let bounds = plausible(share.name, side);
+    let too_little =
+        bounds.min.filter(|least| settings.minimum.of(side).get(share.name).is_none() && amount.millis() < *least);
+    let too_much =
+        bounds.max.filter(|most| settings.maximum.of(side).get(share.name).is_none() && amount.millis() > *most);
+    let what = if share.name != "cpu" && !amount.is_whole() {
+        if amount.to_string().ends_with('m') { "a fraction, as \"m\" is a thousandth" } else { "a fraction" }
+    } else if too_little.is_some() {
+        "too little for anything to run with"
+    } else if too_much.is_some() {
+        "more than nodes have"
+    } else {
+        return None;
+    };
+    Some(format!("{}, {what}, expected {}", told(share, side)?, bounds.example))
+}
+
+/// What containers run with, in thousandths, and what an amount looks like.
+struct Plausible {
+    min: Option<u128>,
+    max: Option<u128>,
+    example: &'static str,
+}
+
+/// What there can be of a resource.
+///
+/// Of memory, the limit below which CRI-O started no container at first, and Docker none: runc itself does not fit into less
+/// (<https://github.com/cri-o/cri-o/pull/1722>, <https://github.com/moby/moby/issues/41167>). Both ask for more by now, but
+/// crun takes less. A request keeps nothing from running, but no process has less than a page, nor a file less than a block.
+///
+/// The most is that of the largest machines there are: 32 TiB
+/// (<https://aws.amazon.com/ec2/instance-types/high-memory/>,
+/// <https://learn.microsoft.com/azure/virtual-machines/sizes/memory-optimized/msv3-mdsv3-very-high-memory-series>). Of cpu it
+/// is 448: a few of these machines, made for a single database, have more, but who writes 500 mostly means 500m.
+fn plausible(name: &str, side: Side) -> Plausible {
+    const PAGE: u128 = 4 << 10;
+    const LEAST_LIMIT: u128 = 4 << 20;
+    const MOST_MEMORY: u128 = 32 << 40;
+    const MOST_CPU: u128 = 448;
+    let thousandths = |amount: u128| Some(amount * 1000);
+    match (name, side) {
+        ("cpu", _) => Plausible { min: None, max: thousandths(MOST_CPU), example: "cores, such as 500m or 2" },
+        ("memory", Side::Limits) => Plausible {
+            min: thousandths(LEAST_LIMIT),
+            max: thousandths(MOST_MEMORY),
+            example: "whole bytes, such as 512Mi",
+        },
+        ("memory", Side::Requests) => {
+            Plausible { min: thousandths(PAGE), max: thousandths(MOST_MEMORY), example: "whole bytes, such as 512Mi" }
+        }
+        ("ephemeral-storage", _) => {
+            Plausible { min: thousandths(PAGE), max: None, example: "whole bytes, such as 2Gi" }
+        }
+        _ => Plausible { min: None, max: None, example: "a whole number" },
+    }
 }

@@ -113,6 +113,39 @@ rules! {
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources>
     ORDER = "order": deny;
+
+    /// Finds an amount, of a container or of the pod, that nothing can run with:
+    ///
+    /// - a fraction of a byte, such as `memory: 512m`, which is half a byte, or `0.1Gi`; or of anything else but cpu;
+    /// - a memory limit below `4Mi`, such as `512`, `512k` or `512Ki`: the container runtime does not even start; a memory
+    ///   request, or an amount of ephemeral storage, below `4Ki`;
+    /// - more memory than `32Ti`, or more cpu than 448 cores, such as `cpu: 500`.
+    ///
+    /// Where `minimum` or `maximum` says for a resource what is too little or too much, that counts instead.
+    ///
+    /// ## Why
+    /// The API server takes such an amount, at most with a warning. It is a slip of the unit: the container is killed as soon as
+    /// it starts, or its pod waits for a node that there never will be.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// resources:
+    ///   requests: {cpu: 500, memory: 512m}
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// resources:
+    ///   requests: {cpu: 500m, memory: 512Mi}
+    /// ```
+    ///
+    /// ## Options
+    /// `minimum`, `maximum`
+    ///
+    /// ## Reference
+    /// <https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#meaning-of-memory>,
+    /// `fractional byte value` in <https://github.com/kubernetes/kubernetes/blob/master/pkg/api/pod/warnings.go>
+    IMPLAUSIBLE = "implausible": warn;
 }
 
 policy!(ResourceLimits, review, subresources: ["resize"]);

@@ -53,7 +53,12 @@ fn together(pod: &Pod, side: Side) -> Amounts {
                 merge(&mut sidecars, &amounts, Amount::plus);
             }
             Role::Init => {
-                merge(&mut amounts, &sidecars, Amount::plus);
+                // What the sidecars alone ask for is among what stays.
+                for (name, amount) in &mut amounts {
+                    if let Some(sidecars) = sidecars.get(name) {
+                        *amount = amount.plus(sidecars);
+                    }
+                }
                 merge(&mut starting, &amounts, Amount::greater);
             }
             Role::Ephemeral => {}

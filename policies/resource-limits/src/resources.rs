@@ -102,12 +102,17 @@ impl Amount {
         text.parse().ok().map(Self)
     }
 
-    fn millis(&self) -> u128 {
+    /// In thousandths.
+    pub fn millis(&self) -> u128 {
         self.0.nanos().unsigned_abs().div_ceil(NANOS_PER_MILLI)
     }
 
     pub fn is_zero(&self) -> bool {
         self.0.is_zero()
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.millis().is_multiple_of(1000)
     }
 
     pub fn is_below_one(&self) -> bool {

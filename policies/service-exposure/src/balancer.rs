@@ -1,61 +1,86 @@
 //! Whom a load balancer lets in.
 
+use std::collections::BinaryHeap;
+
 use gatehouse_policy::{Node, Path, Report, glob};
 
-use crate::range::{Family, Range};
+use crate::range::{self, Family};
+use crate::sources::{Is, Sources};
 use crate::{SOURCE_RANGES, Service, ServiceExposure, at};
 
-/// The annotation that named the ranges before the field did. It counts where the field is empty, and the API server checks
-/// it alike (`GetLoadBalancerSourceRanges` in `pkg/api/service/util.go` of <https://github.com/kubernetes/kubernetes>).
-const RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
-
-pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Report<'_>) {
-    if is_internal(service, settings) {
-        return;
+/// Judges a load balancer; of one whose status is written only what its annotations did not say before, as whoever writes a
+/// status need not answer for that.
+pub fn judge(service: &Service<'_>, before: Option<&Service<'_>>, settings: &ServiceExposure, report: &mut Report<'_>) {
+    let known: BinaryHeap<_> = before.map(|before| faults(before, settings)).unwrap_or_default().into();
+    let known = known.into_sorted_vec();
+    for fault in faults(service, settings) {
+        if known.binary_search(&fault).is_err() {
+            report.add(&SOURCE_RANGES, fault.0, fault.1);
+        }
     }
-    let field = &service.spec.load_balancer_source_ranges;
-    let annotation = service.metadata.annotation(RANGES).unwrap_or_default();
-    let mut families = Vec::new();
-    let mut judge_range = |text: &str, path: Path, report: &mut Report<'_>| {
-        // The API server passes over white space, and those who read the ranges after it do so too.
-        let range = Range::cidr(text.trim());
-        let what = match range {
-            None => "is no range of addresses",
-            Some(range) if range.is_world(settings.min_prefix) => "is open to the world",
-            Some(_) => "",
-        };
-        families.extend(range.map(|range| range.family));
-        if !what.is_empty() {
-            let message = format!("load balancer: {text:?} {what}, expected the ranges of its clients");
-            report.add(&SOURCE_RANGES, path, message);
-        }
-    };
-    let path = if !field.is_empty() {
-        for (index, text) in field.iter().enumerate() {
-            judge_range(text, at("loadBalancerSourceRanges").index(index), report);
-        }
-        at("loadBalancerSourceRanges")
-    } else if !annotation.trim().is_empty() {
-        let path = Path::of_annotation(RANGES);
-        for text in annotation.split(',') {
-            judge_range(text, path.clone(), report);
-        }
-        path
-    } else {
+}
+
+/// What is wrong, each with its place.
+fn faults(service: &Service<'_>, settings: &ServiceExposure) -> Vec<(Path, String)> {
+    let mut faults = Vec::new();
+    if is_internal(service, settings) {
+        return faults;
+    }
+    let Sources { all, are_limited, by_family } = Sources::of(service);
+    if !are_limited {
         let message = "load balancer: it is open to the world, expected the ranges of its clients";
-        report.add(&SOURCE_RANGES, at("loadBalancerSourceRanges"), message);
-        return;
-    };
+        faults.push((at("loadBalancerSourceRanges"), message.to_owned()));
+        return faults;
+    }
+    let (mut ranges, mut is_open) = (Vec::new(), false);
+    for source in &all {
+        let what = match source.is {
+            Is::Range(range) => {
+                ranges.push(range);
+                if !range.is_world(settings.min_prefix) {
+                    continue;
+                }
+                "is open to the world"
+            }
+            Is::World => "is open to the world",
+            Is::Limited => continue,
+            Is::NoRange => "is no range of addresses",
+            Is::NoList => "has not one of allowList and denyList",
+        };
+        is_open |= matches!(source.is, Is::Range(_) | Is::World);
+        let message =
+            format!("load balancer: {} {what}, expected the ranges of its clients", shown(source.text.trim()));
+        faults.push((source.path.clone(), message));
+    }
+    let whole = by_family.clone().or_else(|| all.last().map(|last| last.path.clone()));
+    for family in [Family::V4, Family::V6] {
+        if let Some(path) = whole.clone().filter(|_| !is_open && range::are_world(&ranges, family, settings.min_prefix))
+        {
+            let message = format!(
+                "load balancer: its ranges together are open to the world of {}, expected the ranges of its clients",
+                family.name()
+            );
+            faults.push((path, message));
+        }
+    }
+    let Some(path) = by_family else { return faults };
+    let has = |family| ranges.iter().any(|range| range.family == family);
     for (family, other) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
-        if is_of(service, family) && !families.contains(&family) && families.contains(&other) {
+        if is_of(service, family) && !has(family) && has(other) {
             let (family, other) = (family.name(), other.name());
             let message = format!(
                 "load balancer: its ranges are all of {other}, which leaves {family} open to the world, expected \
                  ranges of {family} too"
             );
-            report.add(&SOURCE_RANGES, path.clone(), message);
+            faults.push((path.clone(), message));
         }
     }
+    faults
+}
+
+/// A text for a message: that of an annotation may be of any length.
+fn shown(text: &str) -> String {
+    if text.chars().nth(80).is_some() { "a long text".to_owned() } else { format!("{text:?}") }
 }
 
 /// Whether the Service has addresses of this family. One that prefers two has them if only the cluster does; once it has

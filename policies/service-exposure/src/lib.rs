@@ -4,9 +4,10 @@ mod balancer;
 mod external_name;
 mod node_port;
 mod range;
+mod sources;
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Context, Members, Metadata, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Members, Metadata, Node, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -79,13 +80,30 @@ rules! {
 
     /// Finds a Service of type `LoadBalancer` that is open to the world:
     ///
-    /// - without `loadBalancerSourceRanges`, or the annotation that came before them;
+    /// - without `loadBalancerSourceRanges` or an annotation that limits its clients, see below;
     /// - with a range among them that takes in the world, such as `0.0.0.0/0`, or a part of it too great to belong to
-    ///   anyone: one whose prefix is shorter than `minPrefix`. Ranges of private addresses may be of any size;
+    ///   anyone: one whose prefix is shorter than `minPrefix`, or several that are half of all addresses together. Ranges of
+    ///   private addresses may be of any size;
     /// - with ranges for IPv4 alone where the Service has IPv6 too, or the other way around: a family without ranges is
     ///   open (`newBaseServiceInfo` in `pkg/proxy/serviceport.go`). Of which families a Service is, is only known where
     ///   `ipFamilies` or `ipFamilyPolicy` say so;
-    /// - with something that is no range, which the API server refuses.
+    /// - with something that is no range, which the API server refuses, or the cloud.
+    ///
+    /// These annotations are judged as the field is:
+    ///
+    /// | annotation | of | beside the field |
+    /// |---|---|---|
+    /// | `service.beta.kubernetes.io/load-balancer-source-ranges` | Kubernetes | passed over |
+    /// | `service.beta.kubernetes.io/azure-allowed-ip-ranges`, `…/azure-allowed-service-tags` | Azure; the tag `Internet` is the world | judged too |
+    /// | `service.beta.kubernetes.io/linode-loadbalancer-firewall-acl` | Akamai (Linode): its `allowList`; a `denyList` limits nobody else | judged too |
+    /// | `service.beta.kubernetes.io/do-loadbalancer-allow-rules` | DigitalOcean | passed over |
+    /// | `service.beta.kubernetes.io/ovh-loadbalancer-allowed-sources` | OVHcloud | passed over |
+    /// | `service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules` | Vultr | passed over |
+    ///
+    /// Lists that the cloud keeps cannot be looked into, and are believed: prefix lists of the AWS Load Balancer Controller
+    /// (`service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists`, without security groups of the Service's
+    /// own), and those of Alibaba (`service.beta.kubernetes.io/alibaba-cloud-loadbalancer-acl-…`) and Huawei
+    /// (`kubernetes.io/elb.acl-…`) whose type is `white`.
     ///
     /// ## Why
     /// Without ranges a load balancer lets everyone in. What is meant for everyone is better served by an ingress, whose
@@ -94,7 +112,7 @@ rules! {
     /// A load balancer that an annotation or a class of its cloud makes internal is no finding. On AWS those of the AWS Load
     /// Balancer Controller are internal unless they say otherwise, those of the cloud provider itself are not. Which cloud
     /// it is cannot be seen: the annotation of each is believed. Name in `internalAnnotations` and `internalClasses` what
-    /// else keeps the world out: pools of private addresses, security groups, service tags.
+    /// else keeps the world out: pools of private addresses, security groups, firewalls by their ids.
     ///
     /// ## Example
     /// ```yaml
@@ -266,7 +284,7 @@ impl Settings for ServiceExposure {
     }
 }
 
-policy!(ServiceExposure, review);
+policy!(ServiceExposure, review, subresources: ["status"]);
 
 /// What is read of a Service.
 #[derive(Default, Deserialize)]
@@ -323,11 +341,19 @@ fn review(
     }
     let settings = context.settings;
     let service: Service<'_> = request.object.view()?;
+    if !request.subresource.is_empty() {
+        // What is written by it beside the status are the annotations.
+        let before: Option<Service<'_>> = request.old_object.map(Node::view).transpose()?;
+        if service.kind() == LOAD_BALANCER {
+            balancer::judge(&service, before.as_ref(), settings, report);
+        }
+        return Ok(());
+    }
     judge_type(&service, settings, report);
     judge_external_ips(&service, settings, report);
     node_port::judge(&service, settings, report);
     match service.kind() {
-        LOAD_BALANCER => balancer::judge(&service, settings, report),
+        LOAD_BALANCER => balancer::judge(&service, None, settings, report),
         EXTERNAL_NAME_TYPE => external_name::judge(service.spec.external_name, request.namespace, settings, report),
         _ => {}
     }

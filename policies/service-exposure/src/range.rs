@@ -1,5 +1,6 @@
 //! Addresses and ranges of them, as the API server reads them.
 
+use std::collections::BinaryHeap;
 use std::net::Ipv6Addr;
 
 use schemars::JsonSchema;
@@ -72,6 +73,20 @@ impl Range {
         Self { family: Family::V4, address, prefix: self.prefix.saturating_sub(MAPPED.prefix) }
     }
 
+    /// The bits that its addresses differ in.
+    fn rest(&self) -> u128 {
+        let rest = self.family.bits().saturating_sub(self.prefix);
+        1_u128.checked_shl(rest).map_or(u128::MAX, |next| next - 1)
+    }
+
+    fn first(&self) -> u128 {
+        self.address & !self.rest()
+    }
+
+    fn last(&self) -> u128 {
+        self.address | self.rest()
+    }
+
     /// Whether all of another range's addresses are within this one.
     pub fn contains(&self, other: &Self) -> bool {
         let rest = self.family.bits().saturating_sub(self.prefix);
@@ -89,6 +104,31 @@ impl Range {
         };
         self.prefix < u32::from(min) && !PRIVATE.iter().any(|private| private.contains(self))
     }
+}
+
+/// Whether ranges together are half of what there is of a family or more, which is nobody's own: what is private is far less.
+/// Where as much may be in one range, it may be in several.
+pub fn are_world(ranges: &[Range], family: Family, min: MinPrefix) -> bool {
+    // Of IPv6, no more than an eighth is given to anyone
+    // (https://www.iana.org/assignments/ipv6-address-space/).
+    let (half, is_allowed) = match family {
+        Family::V4 => (1 << 31, min.ipv4 <= 1),
+        Family::V6 => (1 << 124, min.ipv6 <= 4),
+    };
+    if is_allowed {
+        return false;
+    }
+    let of_family = ranges.iter().filter(|range| range.family == family);
+    let sorted: BinaryHeap<_> = of_family.map(|range| (range.first(), range.last())).collect();
+    let (mut number, mut after) = (0_u128, 0);
+    for (first, last) in sorted.into_sorted_vec() {
+        let first = first.max(after);
+        if first <= last {
+            number = number.saturating_add((last - first).saturating_add(1));
+            after = last.saturating_add(1);
+        }
+    }
+    number >= half
 }
 
 /// The ranges from which nothing comes over the internet, where they are wider than the least [`MinPrefix`] that anyone
@@ -229,6 +269,25 @@ mod tests {
         for (outer, inner) in [("10.0.0.0/8", "11.0.0.0/8"), ("10.0.0.0/16", "10.0.0.0/8"), ("::/0", "10.0.0.0/8")] {
             assert!(!contains(outer, inner), "{outer} {inner}");
         }
+    }
+
+    #[test]
+    fn ranges_together() {
+        let are_world = |texts: &[String], min| {
+            let ranges: Vec<Range> = texts.iter().filter_map(|text| Range::cidr(text)).collect();
+            [Family::V4, Family::V6].map(|family| super::are_world(&ranges, family, min))
+        };
+        let eights = |number: u8| (0..number).map(|first| format!("{first}.0.0.0/8")).collect::<Vec<_>>();
+        let default = MinPrefix::default();
+        assert_eq!(are_world(&eights(128), default), [true, false]);
+        assert_eq!(are_world(&eights(127), default), [false, false]);
+        assert_eq!(are_world(&[eights(100), eights(100)].concat(), default), [false, false]);
+        assert_eq!(are_world(&eights(128), MinPrefix { ipv4: 1, ipv6: 1 }), [false, false]);
+        let sixteens = (0x2000..0x3000).map(|first| format!("{first:x}::/16")).collect::<Vec<_>>();
+        assert_eq!(are_world(&sixteens, default), [false, true]);
+        assert_eq!(are_world(&sixteens[1..], default), [false, false]);
+        let all = ["0.0.0.0/0", "255.255.255.255/32", "::/0", "ffff::/16", "::/1"].map(str::to_owned);
+        assert_eq!(are_world(&all, default), [true, true]);
     }
 
     #[test]
