@@ -316,6 +316,12 @@ pub struct Added<'f> {
 }
 
 impl Added<'_> {
+    /// Whether the finding is listed: only then is a fix worth the search for it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.report.is_some()
+    }
+
     /// What stands at the finding's path is a secret, which must not be shown.
     #[must_use]
     pub fn secret(mut self) -> Self {

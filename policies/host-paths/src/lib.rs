@@ -243,14 +243,16 @@ fn judge_pod(
             volume.is_mounted = true;
             let at = container.at(&["volumeMounts"]).index(index);
             for (rule, message) in volume.verdict.faults.iter().filter(|_| is_debugger) {
-                report.add(rule, at.clone().key("name"), format!("{container}: {message}"));
+                report.add(rule, at.clone().key("name"), || format!("{container}: {message}"));
             }
             if volume.verdict.read_only && !mount.read_only {
                 let at = at.key("readOnly");
-                let message = format!(
-                    "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
-                    mount.name, volume.host_path
-                );
+                let message = || {
+                    format!(
+                        "{container}: its mount of volume {}, host path {:?}, is writable, expected readOnly: true",
+                        mount.name, volume.host_path
+                    )
+                };
                 report.add(&READ_ONLY, at.clone(), message).unsafe_fix([Edit::set(at, true)]);
             }
         }

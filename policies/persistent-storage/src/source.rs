@@ -87,7 +87,7 @@ pub fn judge(who: &str, at: &Path, volume: &Node<'_>, report: &mut Report<'_>) -
         let Some(source) = volume.get(plugin.field) else { continue };
         let at = at.clone().key(plugin.field);
         source.view::<Source>().map_err(|error| error.below(&at))?;
-        report.add(&IN_TREE, at.clone(), format!("{who}: {}", plugin.message()));
+        report.add(&IN_TREE, at.clone(), || format!("{who}: {}", plugin.message()));
         if let Some(id) = volume_id::of_type(plugin.field) {
             id.judge(who, &at, source, report)?;
         }

@@ -121,7 +121,7 @@ impl Storage<'_> {
             None => "no storage class is named, the cluster's default one applies".to_owned(),
         };
         let expected = one_of(classes.iter().map(glob::Glob::as_str));
-        report.add(&CLASS, path, format!("{}: {found}, expected {expected}", self.who));
+        report.add(&CLASS, path, || format!("{}: {found}, expected {expected}", self.who));
     }
 
     fn judge_access_modes(&self, modes: &[&str], report: &mut Report<'_>) {
@@ -131,7 +131,7 @@ impl Storage<'_> {
                 continue;
             }
             let expected = one_of(allowed.iter().copied().map(AccessMode::name));
-            let message = format!("{}: access mode is {mode:?}, expected {expected}", self.who);
+            let message = || format!("{}: access mode is {mode:?}, expected {expected}", self.who);
             report.add(&ACCESS_MODE, self.at(&["spec", "accessModes"]).index(index), message);
         }
     }
@@ -147,7 +147,7 @@ impl Storage<'_> {
             _ => return,
         };
         let found = size.map_or_else(|| "not set".to_owned(), ToString::to_string);
-        let message = format!("{}: storage {what} is {found}, expected {expected}", self.who);
+        let message = || format!("{}: storage {what} is {found}, expected {expected}", self.who);
         report.add_as(level, &SIZE, self.at(field), message);
     }
 

@@ -238,12 +238,14 @@ impl Holder<'_> {
                 if share.has(side) || is_pod_level(name) && Share::of(name, whole).has(side) {
                     continue;
                 }
-                let message = match share.get(side) {
+                let message = || match share.get(side) {
                     None => format!("{}: no {name} {side}, expected one", self.who),
                     Some(zero) => format!("{}: {name} {side} is {zero}, which {idle} nothing, expected more", self.who),
                 };
                 let added = report.add(rule, self.at(side, name), message);
-                if let Some(edits) = self.completion(share, side, bare) {
+                if added.is_listed()
+                    && let Some(edits) = self.completion(share, side, bare)
+                {
                     added.unsafe_fix(edits);
                 }
             }
@@ -257,8 +259,9 @@ impl Holder<'_> {
         for (rule, side, check) in CHECKS {
             for share in shares.iter().copied() {
                 let Some(what) = check(self.settings, share, *side) else { continue };
-                let added = report.add(rule, self.at(*side, share.name), format!("{}: {what}", self.who));
+                let added = report.add(rule, self.at(*side, share.name), || format!("{}: {what}", self.who));
                 if **rule == FORBIDDEN
+                    && added.is_listed()
                     && let Some(edits) = self.removal(share, *side)
                 {
                     added.unsafe_fix(edits);

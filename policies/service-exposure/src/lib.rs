@@ -383,7 +383,7 @@ fn judge_external_ips(service: &Service<'_>, settings: &ServiceExposure, report:
         }
         let allowed: Vec<&str> = settings.external_ips.iter().map(Allowed::as_str).collect();
         let expected = if allowed.is_empty() { "none".to_owned() } else { format!("one of {}", allowed.join(", ")) };
-        let message = format!("service: {text:?} is taken over on every node (CVE-2020-8554), expected {expected}");
+        let message = || format!("service: {text:?} is taken over on every node (CVE-2020-8554), expected {expected}");
         report.add(&EXTERNAL_IPS, at("externalIPs").index(index), message);
     }
 }
@@ -394,7 +394,7 @@ fn judge_port_names(service: &Service<'_>, report: &mut Report<'_>) {
     }
     for (index, ServicePort { name, port, .. }) in service.spec.ports.iter().enumerate() {
         if name.is_empty() {
-            let message = format!("port {port} has no name, expected one: the `port` of a ServiceMonitor is a name");
+            let message = || format!("port {port} has no name, expected one: the `port` of a ServiceMonitor is a name");
             report.add(&PORT_NAME, at("ports").index(index).key("name"), message);
         }
     }

@@ -53,6 +53,6 @@ pub fn judge(service: &Service<'_>, settings: &ServiceExposure, report: &mut Rep
             }
             _ => continue,
         };
-        report.add(&NODE_PORT, at("ports").index(index).key("nodePort"), format!("port {port}: nodePort {what}"));
+        report.add(&NODE_PORT, at("ports").index(index).key("nodePort"), || format!("port {port}: nodePort {what}"));
     }
 }
