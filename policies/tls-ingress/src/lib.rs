@@ -145,7 +145,8 @@ rules! {
     /// Finds an annotation `nginx.ingress.kubernetes.io/…` that the controller does not have.
     ///
     /// ## Why
-    /// It is passed over without a word: whoever wrote it believes to be protected, and is not.
+    /// It is passed over without a word: whoever wrote it believes to be protected, and is not. For the first three of an
+    /// Ingress the annotations that may have been meant are named.
     ///
     /// ## Example
     /// ```yaml

@@ -7,6 +7,9 @@ use crate::annotations::{self, PREFIX};
 use crate::ingress::{HttpPath, Ingress};
 use crate::{HTTPS_REDIRECT, PATH_TYPE, RATE_LIMIT, SNIPPET, TlsIngress, UNKNOWN_ANNOTATION};
 
+/// How many unknown annotations of an Ingress are looked up among those that there are. Who has more of them gets the idea.
+const SEARCHES: usize = 3;
+
 pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
     judge_names(ingress, report);
     if !ingress.may_be_nginx(settings) {
@@ -58,6 +61,7 @@ pub fn redirects_www(ingress: &Ingress<'_>, host: &str, is_asked: &impl Fn(&str)
 }
 
 fn judge_names(ingress: &Ingress<'_>, report: &mut Report<'_>) {
+    let mut searches = 0;
     for name in ingress.nginx_annotations() {
         let path = Path::of_annotation([PREFIX, name].concat());
         // The controller goes by the ending alone too (`CheckIngress` in `internal/ingress/controller/controller.go`).
@@ -65,7 +69,11 @@ fn judge_names(ingress: &Ingress<'_>, report: &mut Report<'_>) {
             let message = format!("{name} writes into nginx's own configuration (CVE-2021-25742), expected it gone");
             report.add(&SNIPPET, path, message);
         } else if !annotations::is_known(name) {
-            let meant = annotations::meant_by(name);
+            let mut meant = Vec::new();
+            if searches < SEARCHES && !name.is_empty() {
+                searches += 1;
+                meant = annotations::meant_by(name);
+            }
             let hint = if meant.is_empty() { String::new() } else { format!("; did you mean {}?", meant.join(", ")) };
             let message = format!("ingress-nginx has no annotation {name:?}, it does nothing{hint}");
             report.add(&UNKNOWN_ANNOTATION, path, message);
@@ -109,6 +117,7 @@ fn judge_rate_limit(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut R
 }
 
 fn judge_paths(ingress: &Ingress<'_>, report: &mut Report<'_>) {
+    let is_same_as_prefix = is_same_as_prefix(ingress);
     for (index, rule) in ingress.spec.rules.iter().enumerate() {
         for (position, HttpPath { path, path_type }) in rule.http.paths.iter().enumerate() {
             if *path_type == "ImplementationSpecific" || is_plain(path) {
@@ -121,7 +130,7 @@ fn judge_paths(ingress: &Ingress<'_>, report: &mut Report<'_>) {
             );
             let added = report.add(&PATH_TYPE, at.clone(), message);
             let edit = [Edit::set(at, "ImplementationSpecific")];
-            if *path_type == "Prefix" && is_same_as_prefix(ingress, path) {
+            if *path_type == "Prefix" && is_same_as_prefix(path) {
                 added.safe_fix(edit);
             } else {
                 added.unsafe_fix(edit);
@@ -133,9 +142,10 @@ fn judge_paths(ingress: &Ingress<'_>, report: &mut Report<'_>) {
 /// Whether a path of type `ImplementationSpecific` serves what it serves as `Prefix`: one of that type is given a `/` at its
 /// end, unless it has one, or the Ingress rewrites it or has regular expressions (`updateServerLocations` in
 /// `internal/ingress/controller/location.go`).
-fn is_same_as_prefix(ingress: &Ingress<'_>, path: &str) -> bool {
+fn is_same_as_prefix(ingress: &Ingress<'_>) -> impl Fn(&str) -> bool {
     let target = value(ingress, "rewrite-target").unwrap_or_default();
-    path.ends_with('/') || is_true(ingress, "use-regex") || (!target.is_empty() && target != path)
+    let has_patterns = is_true(ingress, "use-regex");
+    move |path| path.ends_with('/') || has_patterns || (!target.is_empty() && target != path)
 }
 
 /// Whether a path passes the controller's strict validation, which lets an absent one be (`ValidatePathType` in
