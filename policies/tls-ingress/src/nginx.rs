@@ -4,23 +4,33 @@
 use gatehouse_policy::{Edit, Path, Report, glob};
 
 use crate::annotations::{self, PREFIX};
+use crate::controller::{Controller, go_bool};
 use crate::ingress::{HttpPath, Ingress};
+use crate::networks;
 use crate::{HTTPS_REDIRECT, PATH_TYPE, RATE_LIMIT, SNIPPET, TlsIngress, UNKNOWN_ANNOTATION};
+
+/// The annotation with the further hosts that an Ingress serves.
+pub const SERVER_ALIAS: &str = "server-alias";
 
 /// How many unknown annotations of an Ingress are looked up among those that there are. Who has more of them gets the idea.
 const SEARCHES: usize = 3;
 
-pub fn judge(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
+pub fn judge_annotations(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
     judge_names(ingress, report);
-    if !ingress.may_be_nginx(settings) {
-        return;
-    }
     // A canary has no server of its own, and takes both from the Ingress it stands beside (see the page above).
-    if !is_true(ingress, "canary") {
+    if may_serve(ingress, settings) && !is_true(ingress, "canary") {
         judge_redirect(ingress, settings, report);
         judge_rate_limit(ingress, settings, report);
     }
-    judge_paths(ingress, report);
+}
+
+/// Whether ingress-nginx serves an Ingress, or may do so: without a class the cluster's default decides, and beside a class
+/// that says nothing its annotations do.
+fn may_serve(ingress: &Ingress<'_>, settings: &TlsIngress) -> bool {
+    let is_called = |class| glob::any(&settings.nginx_classes, class);
+    ingress.classes().next().is_none()
+        || ingress.classes().any(is_called)
+        || (ingress.nginx_annotations().next().is_some() && Controller::Nginx.may_serve(ingress, settings))
 }
 
 /// The value of an annotation of ingress-nginx.
@@ -28,14 +38,10 @@ fn value<'r>(ingress: &Ingress<'r>, name: &str) -> Option<&'r str> {
     ingress.metadata.annotation(&[PREFIX, name].concat())
 }
 
-/// A boolean as the controller reads it: by Go's `strconv.ParseBool` (<https://pkg.go.dev/strconv#ParseBool>), and what
-/// that refuses is as good as absent (`internal/ingress/annotations/rewrite/main.go`).
+/// A boolean as the controller reads it: as Go does, and what that refuses is as good as absent
+/// (`internal/ingress/annotations/rewrite/main.go`).
 fn boolean(ingress: &Ingress<'_>, name: &str) -> Option<bool> {
-    match value(ingress, name)? {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-        _ => None,
-    }
+    value(ingress, name).and_then(go_bool)
 }
 
 fn is_true(ingress: &Ingress<'_>, name: &str) -> bool {
@@ -45,19 +51,30 @@ fn is_true(ingress: &Ingress<'_>, name: &str) -> bool {
 /// Whether ingress-nginx, and surely it, takes the Ingress for one that shares the server of another: all that is said of
 /// TLS is then that one's (`createServers` in `internal/ingress/controller/controller.go`).
 pub fn is_canary(ingress: &Ingress<'_>, settings: &TlsIngress) -> bool {
-    is_true(ingress, "canary") && ingress.class().is_some_and(|class| glob::any(&settings.nginx_classes, class))
+    is_true(ingress, "canary") && Controller::Nginx.is_named(ingress, settings)
 }
 
-/// The further hosts that the Ingress serves; one that starts with `~` is a regular expression.
-pub fn aliases<'r>(ingress: &Ingress<'r>) -> impl Iterator<Item = &'r str> {
-    let list = value(ingress, "server-alias").unwrap_or_default();
-    list.split(',').map(str::trim).filter(|alias| !alias.is_empty())
+/// The further hosts that ingress-nginx serves for the rules of an Ingress, if it is the one that serves them
+/// (`internal/ingress/annotations/alias/main.go`).
+pub fn aliases<'r>(ingress: &Ingress<'r>, settings: &TlsIngress) -> impl Iterator<Item = &'r str> {
+    let is_read = !ingress.spec.rules.is_empty() && !is_true(ingress, "canary") && may_serve(ingress, settings);
+    let list = value(ingress, SERVER_ALIAS).filter(|_| is_read).unwrap_or_default();
+    list.split(|separator: char| separator == ',' || separator.is_whitespace()).filter(|alias| !alias.is_empty())
 }
 
-/// Whether the host with `www.` before it, or without, is one of those that are asked for, and redirects to the host.
-pub fn redirects_www(ingress: &Ingress<'_>, host: &str, is_asked: &impl Fn(&str) -> bool) -> bool {
-    is_true(ingress, "from-to-www-redirect")
-        && host.strip_prefix("www.").map_or_else(|| is_asked(&format!("www.{host}")), is_asked)
+/// Whether an alias is a regular expression.
+pub fn is_pattern(alias: &str) -> bool {
+    alias.starts_with('~')
+}
+
+/// The hosts that redirect to those of the rules: each of these with `www.` before it, or without
+/// (`internal/ingress/annotations/redirect/redirect.go`).
+pub fn www_hosts(ingress: &Ingress<'_>, settings: &TlsIngress) -> Vec<String> {
+    if !may_serve(ingress, settings) || !is_true(ingress, "from-to-www-redirect") {
+        return Vec::new();
+    }
+    let other = |host: &str| host.strip_prefix("www.").map_or_else(|| format!("www.{host}"), str::to_owned);
+    ingress.spec.rules.iter().map(|rule| other(rule.host)).collect()
 }
 
 fn judge_names(ingress: &Ingress<'_>, report: &mut Report<'_>) {
@@ -109,14 +126,29 @@ fn judge_rate_limit(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut R
     // (`buildRateLimit` in `internal/ingress/controller/template/template.go`).
     let limits =
         |name: &&str| value(ingress, name).and_then(|value| value.parse::<i64>().ok()).is_some_and(|limit| limit > 0);
-    if settings.rate_limit && !NAMES.iter().any(limits) {
+    if !settings.rate_limit {
+        return;
+    }
+    if !NAMES.iter().any(limits) {
         let [rps, rpm, connections] = NAMES;
         let message = format!("no client is held back: expected {PREFIX}{rps}, {rpm} or {connections} above 0");
         report.add(&RATE_LIMIT, Path::of(&["metadata", "annotations"]), message);
+        return;
+    }
+    // The clients that are in it have no limit, and the old name counts where the new one has no value (`checkAnnotation` in
+    // `internal/ingress/annotations/parser/validators.go`, `geo` in `rootfs/etc/nginx/template/nginx.tmpl`).
+    let lists = ["limit-allowlist", "limit-whitelist"].into_iter();
+    let mut lists = lists.filter_map(|name| Some((name, value(ingress, name).filter(|list| !list.is_empty())?)));
+    if let Some((name, list)) = lists.next().filter(|(_, list)| networks::take_in_everyone(list)) {
+        let message = format!("no client is held back: {name} is {list:?}, expected it without everyone's addresses");
+        report.add(&RATE_LIMIT, Path::of_annotation([PREFIX, name].concat()), message);
     }
 }
 
-fn judge_paths(ingress: &Ingress<'_>, report: &mut Report<'_>) {
+pub fn judge_paths(ingress: &Ingress<'_>, settings: &TlsIngress, report: &mut Report<'_>) {
+    if !may_serve(ingress, settings) {
+        return;
+    }
     let is_same_as_prefix = is_same_as_prefix(ingress);
     for (index, rule) in ingress.spec.rules.iter().enumerate() {
         for (position, HttpPath { path, path_type }) in rule.http.paths.iter().enumerate() {
