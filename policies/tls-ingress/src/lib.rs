@@ -2,9 +2,14 @@
 
 mod annotations;
 mod bound;
+mod controller;
 mod gateway;
+mod hosts;
 mod ingress;
+mod issuer;
+mod networks;
 mod nginx;
+mod tls;
 
 use gatehouse_policy::glob::Glob;
 use gatehouse_policy::{Context, Members, Path, ReadError, Report, Request, Settings, policy, rules};
@@ -14,11 +19,31 @@ use serde::Deserialize;
 use crate::bound::Allowed;
 
 rules! {
-    /// Finds an Ingress without `spec.tls`, and a listener of a Gateway or ListenerSet that is not encrypted: its protocol
-    /// is neither HTTPS nor TLS, or it has no certificate.
+    /// Finds an Ingress without TLS, and a listener of a Gateway or ListenerSet that is not encrypted: its protocol is neither
+    /// HTTPS nor TLS, or it has no certificate.
     ///
     /// ## Why
     /// Without TLS whoever sits on the way reads and changes what passes.
+    ///
+    /// An Ingress has TLS by `spec.tls`, or by its controller, where annotations or the class say that it has a certificate from
+    /// elsewhere and that HTTP is not served beside HTTPS, but for a redirect:
+    ///
+    /// | controller | certificate | not served over HTTP |
+    /// |---|---|---|
+    /// | GKE | `networking.gke.io/managed-certificates` or `ingress.gcp.kubernetes.io/pre-shared-cert` | `kubernetes.io/ingress.allow-http: "false"` |
+    /// | AWS and Alibaba Cloud (ALB) | `alb.ingress.kubernetes.io/certificate-arn`, or `HTTPS` in `listen-ports` | no `HTTP` in `listen-ports`, or `ssl-redirect` |
+    /// | Azure Application Gateway | `appgw.ingress.kubernetes.io/appgw-ssl-certificate` | always |
+    /// | Traefik | `traefik.ingress.kubernetes.io/router.tls: "true"`, or `router.entrypoints: websecure` | no other entry point |
+    /// | OpenShift | `route.openshift.io/termination` | always |
+    /// | Oracle Cloud | `oci-native-ingress.oraclecloud.com/certificate-ocid` | always |
+    /// | NetScaler | `ingress.citrix.com/preconfigured-certkey` | no `ingress.citrix.com/insecure-termination: allow` |
+    /// | F5 BIG-IP | `virtual-server.f5.com/clientssl` | `ingress.kubernetes.io/allow-http: "false"` or `ssl-redirect: "true"` |
+    /// | Tailscale | the class | no `tailscale.com/http-endpoint: enabled` |
+    /// | ngrok | the class | always |
+    /// | Caddy | the class | no `caddy.ingress.kubernetes.io/disable-ssl-redirect: "true"` |
+    ///
+    /// Annotations count unless the class is called after another controller. What other objects say cannot be seen: a
+    /// FrontendConfig of GKE that redirects, IngressClassParams of AWS with a certificate.
     ///
     /// A canary of ingress-nginx, by its class and the annotation `canary`, shares the server of the Ingress that it stands
     /// beside, and with it the TLS. `ssl-passthrough` counts for nothing: whether the controller allows it cannot be seen.
@@ -55,8 +80,10 @@ rules! {
     /// <https://gateway-api.sigs.k8s.io/guides/user-guides/tls/>
     TLS = "tls": deny;
 
-    /// Finds the host of a rule that no entry of `spec.tls` covers. A wildcard, `*.example.com`, covers one label and no
-    /// more: `shop.example.com`, but neither `example.com` nor `a.shop.example.com`. An entry without hosts covers all.
+    /// Finds the host of a rule that no entry of `spec.tls` covers, and a host that ingress-nginx serves by the annotation
+    /// `server-alias`. A wildcard, `*.example.com`, covers one label and no more: `shop.example.com`, but neither
+    /// `example.com` nor `a.shop.example.com`. An entry without hosts covers all. An alias that is a regular expression is
+    /// covered where there is TLS for any other host than those of the rules.
     ///
     /// ## Why
     /// Such a host is served in the clear, or with the controller's own certificate, which no client trusts.
@@ -65,28 +92,35 @@ rules! {
     /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards>
     HOST_COVERAGE = "host-coverage": deny;
 
-    /// Finds an entry of `spec.tls` without `secretName`, unless an annotation of cert-manager names an issuer.
+    /// Finds an entry of `spec.tls` without `secretName`; and where an annotation asks cert-manager for certificates, entries
+    /// with the same one.
     ///
     /// ## Why
-    /// Without a certificate of its own the host gets the controller's, which no client trusts.
+    /// Without a certificate of its own the host gets the controller's, which no client trusts. cert-manager makes no
+    /// certificate for an entry without `secretName`, and none for the whole Ingress where two entries share one.
+    ///
+    /// Controllers that have the certificate from elsewhere, as listed at `tls`, need no secret.
     ///
     /// ## Reference
-    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#tls>
+    /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#tls>, <https://cert-manager.io/docs/usage/ingress/>
     SECRET_NAME = "secret-name": deny;
 
-    /// Finds a rule without host, an entry of `spec.tls` without hosts, and an Ingress that has a `defaultBackend` and no
-    /// rules.
+    /// Finds a rule without host, an entry of `spec.tls` without hosts, and a `defaultBackend`.
     ///
     /// ## Why
     /// It takes the requests for every host that nobody else serves, those of other teams' mistyped ones too.
+    ///
+    /// A `defaultBackend` beside rules is for the hosts of these alone, or for nothing, with ingress-nginx, Traefik, Azure
+    /// Application Gateway, OpenShift, ngrok, Caddy and Istio: by the class, or by annotations of the first four where the class
+    /// says nothing. An Ingress of Tailscale has an address of its own, where it takes nobody's requests.
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-rules>
     HOSTLESS = "hostless": deny;
 
     /// Finds a host in `spec.tls` that no rule serves. Every host is served where a rule has none or a `defaultBackend`
-    /// takes what is left; ingress-nginx also serves those of `server-alias`, and with `from-to-www-redirect` each host
-    /// with and without `www.`.
+    /// takes what is left (see `hostless`); ingress-nginx also serves those of `server-alias`, and with
+    /// `from-to-www-redirect` each host with and without `www.`.
     ///
     /// ## Why
     /// It is in the certificate, its DNS may point here, and whoever asks for it gets an error: mostly a rule was
@@ -115,11 +149,13 @@ rules! {
     HTTPS_REDIRECT = "https-redirect": deny;
 
     /// Finds, once `issuers` is set, an Ingress where neither `cert-manager.io/cluster-issuer` nor `cert-manager.io/issuer`
-    /// is there, or both are, or one of them names an issuer that is not one of `issuers`.
+    /// is there, or one of them names an issuer that is not one of `issuers`, or the first stands beside the second, beside
+    /// `cert-manager.io/issuer-kind` or beside `cert-manager.io/issuer-group`.
     ///
     /// ## Why
     /// Certificates that someone made by hand expire unseen, and those of a test issuer are trusted by nobody.
-    /// `kubernetes.io/tls-acme` is not enough: which issuer it means is not to be seen.
+    /// `kubernetes.io/tls-acme` is not enough: which issuer it means is not to be seen. For annotations that exclude each other
+    /// cert-manager issues nothing.
     ///
     /// ## Options
     /// `issuers`
@@ -129,11 +165,12 @@ rules! {
     ISSUER = "issuer": deny;
 
     /// Finds, with `rateLimit`, an Ingress where none of `limit-rps`, `limit-rpm` and `limit-connections` of ingress-nginx
-    /// is a number above 0.
+    /// is a number above 0, or where `limit-allowlist` (`limit-whitelist`) exempts every public address of IPv4 or of IPv6.
     ///
     /// ## Why
     /// A single client can take all there is. To the controller 0 is no limit, nor is a value that is no number. A canary
-    /// takes its limits from the Ingress that it stands beside, and is not judged.
+    /// takes its limits from the Ingress that it stands beside, and is not judged. `allowlist-source-range`
+    /// (`whitelist-source-range`) is another matter: it says who may come at all, and exempts nobody.
     ///
     /// ## Options
     /// `rateLimit`, `nginxClasses`
@@ -145,7 +182,8 @@ rules! {
     /// Finds an annotation `nginx.ingress.kubernetes.io/…` that the controller does not have.
     ///
     /// ## Why
-    /// It is passed over without a word: whoever wrote it believes to be protected, and is not.
+    /// It is passed over without a word: whoever wrote it believes to be protected, and is not. For the first three of an
+    /// Ingress the annotations that may have been meant are named.
     ///
     /// ## Example
     /// ```yaml
@@ -239,8 +277,8 @@ pub struct TlsIngress {
     /// What the values of annotations may be, by the annotation's whole name.
     annotations: Members<String, Allowed>,
     /// The ingress classes that ingress-nginx serves, as globs. The rules `https-redirect`, `rate-limit` and `path-type`
-    /// judge an Ingress of such a class, of no class, or with an annotation of ingress-nginx. Default: every class with
-    /// `nginx` in its name.
+    /// judge an Ingress of such a class, of no class, or with an annotation of ingress-nginx and a class that is not called
+    /// after another controller. Default: every class with `nginx` in its name.
     nginx_classes: Vec<Glob>,
     /// The listeners of Gateways that need no TLS, as globs of their names: HTTP listeners whose routes do nothing but
     /// redirect to HTTPS, and those with an encryption of their own.
@@ -269,7 +307,7 @@ impl Settings for TlsIngress {
     }
 }
 
-policy!(TlsIngress, review);
+policy!(TlsIngress, review, subresources: ["status"]);
 
 fn review(request: &Request<'_>, context: &Context<'_, TlsIngress>, report: &mut Report<'_>) -> Result<(), ReadError> {
     const GATEWAYS: &[(&str, &str)] = &[
@@ -279,9 +317,50 @@ fn review(request: &Request<'_>, context: &Context<'_, TlsIngress>, report: &mut
     ];
     if request.is("networking.k8s.io", "Ingress") {
         ingress::judge(request, context.settings, report)
-    } else if GATEWAYS.contains(&(request.group, request.kind)) {
+    } else if request.subresource.is_empty() && GATEWAYS.contains(&(request.group, request.kind)) {
         gateway::judge(request, context.settings, report)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use gatehouse_policy::{Node, Request};
+
+    use super::POLICY;
+
+    fn findings(annotations: &str, tls: &str, rules: &str) -> usize {
+        let object = format!(
+            r#"{{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {{"name": "web", "annotations": {{{annotations}}}}}, "spec": {{"tls": [{tls}], "rules": [{rules}]}}}}"#
+        );
+        let object = Node::from_json(object.as_bytes()).unwrap();
+        let settings = r#"{"rateLimit": true, "issuers": ["ours"]}"#;
+        let policy = POLICY.configure(&Node::from_json(settings.as_bytes()).unwrap()).unwrap();
+        policy.review(&Request::create(&object, "shop").unwrap()).unwrap().findings.len()
+    }
+
+    /// As many hosts, entries, paths and annotations as fit into an object: who compares each with each takes minutes here.
+    #[test]
+    fn the_largest_ingress_takes_no_time() {
+        let (mut tls, mut rules, mut aliases, mut paths, mut annotations) =
+            <(String, String, String, String, String)>::default();
+        for number in 0..16_000 {
+            let comma = if number == 0 { "" } else { ", " };
+            write!(tls, r#"{comma}{{"hosts": ["h{number}.example.com"], "secretName": "s{number}"}}"#).unwrap();
+            write!(rules, r#"{comma}{{"host": "r{number}.example.com"}}"#).unwrap();
+            write!(aliases, "{comma}a{number}.example.com").unwrap();
+            write!(paths, r#"{comma}{{"path": "/~{number}", "pathType": "Prefix"}}"#).unwrap();
+            write!(annotations, r#"{comma}"nginx.ingress.kubernetes.io/proxy-read-timout-{number}": "1""#).unwrap();
+        }
+        let aliases = format!(r#""nginx.ingress.kubernetes.io/server-alias": "{aliases}""#);
+        // All TLS hosts are unused, all hosts and aliases uncovered, and there are neither issuer nor limit.
+        assert_eq!(findings(&aliases, &tls, &rules), 3 * 16_000 + 2);
+        let rules = format!(r#"{{"host": "h0.example.com", "http": {{"paths": [{paths}]}}}}"#);
+        let tls = r#"{"hosts": ["h0.example.com"], "secretName": "s"}"#;
+        assert_eq!(findings(&annotations, tls, &rules), 2 * 16_000 + 2);
     }
 }
