@@ -193,7 +193,11 @@ fn judge(
         }
     }
     for fault in &faults {
-        let added = report.add_as(fault.level, rule, labels.path(fault.place, fault.key), labels.message(fault));
+        let path = labels.path(fault.place, fault.key);
+        let added = report.add_as(fault.level, rule, path, || labels.message(fault));
+        if !added.is_listed() {
+            continue;
+        }
         match labels.mend(fault, &requirements) {
             Some((edit, true)) => added.safe_fix([edit]),
             Some((edit, false)) => added.unsafe_fix([edit]),

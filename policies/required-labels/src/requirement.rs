@@ -24,7 +24,9 @@ pub struct Requirement {
     pub optional: bool,
     /// The values that are allowed. None: any but the empty one.
     pub values: Vec<String>,
-    /// A regular expression that the whole value must match.
+    /// A regular expression that the whole value must match. It may have `.`, classes such as `[a-z0-9]`, `\d`, `\w` and
+    /// `\s` (of ASCII), groups, `|`, `?`, `*`, `+`, `{2,3}`, `^`, `$`, `\b`, and `(?i)` for letters of either case; neither
+    /// look-around nor back-references.
     pub pattern: Option<Pattern>,
     /// The key of another label (of annotations: of another annotation) beside it, which must have the same value.
     pub equals: Option<String>,

@@ -7,6 +7,7 @@ mod resources;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use gatehouse_policy::{Context, Exempt, Path, ReadError, Report, Request, Role, policy, rules};
 use serde::Deserialize;
@@ -188,20 +189,14 @@ fn judge_pod(pod: &Pod<'_>, context: &Context<'_, ResourceLimits>, report: &mut 
     let settings = context.settings;
     let resize = pod.subresource() == "resize";
     let whole = pod_level::resources(pod);
-    let holder = Holder {
-        who: "pod".to_owned(),
-        path: pod.at(&["resources"]),
-        given: &whole,
-        mendable: false,
-        settings,
-        resize,
-    };
+    let holder = Holder { who: &"pod", path: pod.at(&["resources"]), given: &whole, mendable: false, settings, resize };
     holder.judge_amounts(report);
     for container in pod.containers() {
         let judged = container.role != Role::Ephemeral;
         if judged && !context.exempt.container(container.name, container.image) {
-            let (who, path) = (container.to_string(), container.at(&["resources"]));
-            let holder = Holder { who, path, given: container.given(), mendable: whole.is_empty(), settings, resize };
+            let path = container.at(&["resources"]);
+            let holder =
+                Holder { who: container, path, given: container.given(), mendable: whole.is_empty(), settings, resize };
             holder.judge_presence(&whole, container.resources.is_none(), report);
             holder.judge_amounts(report);
         }
@@ -210,7 +205,7 @@ fn judge_pod(pod: &Pod<'_>, context: &Context<'_, ResourceLimits>, report: &mut 
 
 /// A container or a pod: who has resources.
 struct Holder<'a> {
-    who: String,
+    who: &'a dyn Display,
     /// Where its resources are.
     path: Path,
     given: &'a Resources,

@@ -19,32 +19,35 @@ pub fn resources(pod: &Pod) -> Resources {
     if own.is_empty() {
         return own;
     }
-    for (name, sum) in together(pod, Side::Limits) {
-        if is_huge_pages(&name) && !own.requests.contains_key(&name) {
-            own.limits.entry(name).or_insert(sum);
-        }
+    let lacks = |name: &str| is_huge_pages(name) && !pod.resources.requests.contains_key(name);
+    for (name, sum) in together(pod, Side::Limits, &lacks) {
+        own.limits.entry(name).or_insert(sum);
     }
     if own.limits.is_empty() {
         return own;
     }
-    for (name, sum) in together(pod, Side::Requests) {
-        if is_resizable(&name) {
-            own.requests.entry(name).or_insert(sum);
-        }
+    for (name, sum) in together(pod, Side::Requests, &is_resizable) {
+        own.requests.entry(name).or_insert(sum);
     }
     own
 }
 
-/// What the containers of a pod ask for at most at any one time: those that stay, or an init container with the sidecars
-/// before it (`AggregateContainerRequests` in `k8s.io/component-helpers/resource`).
-fn together(pod: &Pod, side: Side) -> Amounts {
+/// What the containers of a pod ask for at most at any one time, of some resources: those that stay, or an init container with
+/// the sidecars before it (`AggregateContainerRequests` in `k8s.io/component-helpers/resource`).
+fn together(pod: &Pod, side: Side, counts: &dyn Fn(&str) -> bool) -> Amounts {
     let (mut staying, mut starting, mut sidecars) = (Amounts::new(), Amounts::new(), Amounts::new());
     for container in pod.containers() {
-        let mut amounts = container.given().of(side).clone();
-        if side == Side::Requests {
-            for (name, limit) in &container.given().limits {
-                amounts.entry(name.clone()).or_insert_with(|| limit.clone());
+        let Resources { requests, limits } = container.given();
+        let mut amounts = Amounts::new();
+        let mut take = |given: &Amounts| {
+            for (name, amount) in given.iter().filter(|(name, _)| counts(name)) {
+                amounts.insert(name.clone(), amount.clone());
             }
+        };
+        take(limits);
+        // What is not requested is requested by its limit.
+        if side == Side::Requests {
+            take(requests);
         }
         match container.role {
             Role::Regular => merge(&mut staying, &amounts, Amount::plus),

@@ -1,5 +1,6 @@
 //! Whom a load balancer lets in.
 
+use std::borrow::Cow;
 use std::collections::BinaryHeap;
 
 use gatehouse_policy::{Node, Path, Report, glob};
@@ -15,25 +16,60 @@ pub fn judge(service: &Service<'_>, before: Option<&Service<'_>>, settings: &Ser
     let known = known.into_sorted_vec();
     for fault in faults(service, settings) {
         if known.binary_search(&fault).is_err() {
-            report.add(&SOURCE_RANGES, fault.0, fault.1);
+            report.add(&SOURCE_RANGES, fault.path.clone(), || fault.message());
         }
     }
 }
 
-/// What is wrong, each with its place.
-fn faults(service: &Service<'_>, settings: &ServiceExposure) -> Vec<(Path, String)> {
+/// What is wrong with whom a load balancer lets in.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Fault<'r> {
+    path: Path,
+    what: What<'r>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum What<'r> {
+    /// Nothing says whom.
+    Open,
+    /// This source is wrong, and why.
+    Source(Cow<'r, str>, &'static str),
+    /// The ranges of a family are the world together.
+    Together(&'static str),
+    /// There are ranges of one family, the first, and none of the other.
+    Family(&'static str, &'static str),
+}
+
+impl Fault<'_> {
+    fn message(&self) -> String {
+        let what = match &self.what {
+            What::Open => "it is open to the world".to_owned(),
+            What::Source(text, what) => format!("{} {what}", shown(text.trim())),
+            What::Together(family) => format!("its ranges together are open to the world of {family}"),
+            What::Family(family, other) => {
+                return format!(
+                    "load balancer: its ranges are all of {family}, which leaves {other} open to the world, expected \
+                     ranges of {other} too"
+                );
+            }
+        };
+        format!("load balancer: {what}, expected the ranges of its clients")
+    }
+}
+
+fn faults<'r>(service: &Service<'r>, settings: &ServiceExposure) -> Vec<Fault<'r>> {
     let mut faults = Vec::new();
     if is_internal(service, settings) {
         return faults;
     }
     let Sources { all, are_limited, by_family } = Sources::of(service);
     if !are_limited {
-        let message = "load balancer: it is open to the world, expected the ranges of its clients";
-        faults.push((at("loadBalancerSourceRanges"), message.to_owned()));
+        faults.push(Fault { path: at("loadBalancerSourceRanges"), what: What::Open });
         return faults;
     }
+    let whole = by_family.clone().or_else(|| all.last().map(|last| last.path.clone()));
     let (mut ranges, mut is_open) = (Vec::new(), false);
-    for source in &all {
+    for source in all {
         let what = match source.is {
             Is::Range(range) => {
                 ranges.push(range);
@@ -48,31 +84,21 @@ fn faults(service: &Service<'_>, settings: &ServiceExposure) -> Vec<(Path, Strin
             Is::NoList => "has not one of allowList and denyList",
         };
         is_open |= matches!(source.is, Is::Range(_) | Is::World);
-        let message =
-            format!("load balancer: {} {what}, expected the ranges of its clients", shown(source.text.trim()));
-        faults.push((source.path.clone(), message));
+        faults.push(Fault { path: source.path, what: What::Source(source.text, what) });
     }
-    let whole = by_family.clone().or_else(|| all.last().map(|last| last.path.clone()));
     for family in [Family::V4, Family::V6] {
-        if let Some(path) = whole.clone().filter(|_| !is_open && range::are_world(&ranges, family, settings.min_prefix))
+        if let Some(path) = whole.clone()
+            && !is_open
+            && range::are_world(&ranges, family, settings.min_prefix)
         {
-            let message = format!(
-                "load balancer: its ranges together are open to the world of {}, expected the ranges of its clients",
-                family.name()
-            );
-            faults.push((path, message));
+            faults.push(Fault { path, what: What::Together(family.name()) });
         }
     }
     let Some(path) = by_family else { return faults };
     let has = |family| ranges.iter().any(|range| range.family == family);
     for (family, other) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
-        if is_of(service, family) && !has(family) && has(other) {
-            let (family, other) = (family.name(), other.name());
-            let message = format!(
-                "load balancer: its ranges are all of {other}, which leaves {family} open to the world, expected \
-                 ranges of {family} too"
-            );
-            faults.push((path.clone(), message));
+        if is_of(service, other) && has(family) && !has(other) {
+            faults.push(Fault { path: path.clone(), what: What::Family(family.name(), other.name()) });
         }
     }
     faults

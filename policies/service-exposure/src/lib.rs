@@ -93,17 +93,18 @@ rules! {
     ///
     /// | annotation | of | beside the field |
     /// |---|---|---|
-    /// | `service.beta.kubernetes.io/load-balancer-source-ranges` | Kubernetes | passed over |
+    /// | `service.beta.kubernetes.io/load-balancer-source-ranges` | Kubernetes | ignored |
     /// | `service.beta.kubernetes.io/azure-allowed-ip-ranges`, `…/azure-allowed-service-tags` | Azure; the tag `Internet` is the world | judged too |
     /// | `service.beta.kubernetes.io/linode-loadbalancer-firewall-acl` | Akamai (Linode): its `allowList`; a `denyList` limits nobody else | judged too |
-    /// | `service.beta.kubernetes.io/do-loadbalancer-allow-rules` | DigitalOcean | passed over |
-    /// | `service.beta.kubernetes.io/ovh-loadbalancer-allowed-sources` | OVHcloud | passed over |
-    /// | `service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules` | Vultr | passed over |
+    /// | `service.beta.kubernetes.io/do-loadbalancer-allow-rules` | DigitalOcean | ignored |
+    /// | `service.beta.kubernetes.io/ovh-loadbalancer-allowed-sources` | OVHcloud | ignored |
+    /// | `service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules` | Vultr | ignored |
     ///
     /// Lists that the cloud keeps cannot be looked into, and are believed: prefix lists of the AWS Load Balancer Controller
     /// (`service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists`, without security groups of the Service's
     /// own), and those of Alibaba (`service.beta.kubernetes.io/alibaba-cloud-loadbalancer-acl-…`) and Huawei
-    /// (`kubernetes.io/elb.acl-…`) whose type is `white`.
+    /// (`kubernetes.io/elb.acl-…`) whose type is `white`. Annotations can be changed together with a status: what was not open
+    /// before is found there too.
     ///
     /// ## Why
     /// Without ranges a load balancer lets everyone in. What is meant for everyone is better served by an ingress, whose
