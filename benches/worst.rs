@@ -126,10 +126,10 @@ const WORST: &[Worst] = worst! {
     "autoscaling", "policies", r#"{"scaleDown":{"maxRate":{"percent":10,"periodSeconds":60}}}"#: |n| format!(
         r#"{{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{{"name":"web"}},"spec":{{"maxReplicas":3000,"behavior":{{"scaleDown":{{"policies":[{}]}}}}}}}}"#,
         list(n, |i| format!(r#"{{"type":"Percent","value":{},"periodSeconds":{}}}"#, 1 + i % 90, 1 + i % 1800)));
-    "required-labels", "labels", r#"{"labels":[{"keys":["app","*"]}]}"#: |n| format!(
+    "required-labels", "labels", r#"{"labels":[{"keys":["app","team"],"kinds":["Namespace"]}]}"#: |n| format!(
         r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"web","labels":{{{}}}}}}}"#,
         list(n, |i| format!(r#""l{i}":"x""#)));
-    "required-labels", "a long annotation", r#"{"annotations":[{"keys":["a"],"pattern":"(a|aa)+(b?c*)*x"}]}"#: |n| format!(
+    "required-labels", "a long annotation", r#"{"annotations":[{"keys":["a"],"kinds":["Namespace"],"pattern":"(a|aa)+(b?c*)*x"}]}"#: |n| format!(
         r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"web","annotations":{{"a":"{}"}}}}}}"#, "a".repeat(n));
     "required-labels", "ports", "{}": |n| format!(
         r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"web","annotations":{{"prometheus.io/scrape":"true","prometheus.io/port":"70"}}}},"spec":{{"containers":[{{"name":"c","ports":[{}]}}]}}}}"#,

@@ -220,6 +220,24 @@ pub trait Message {
     fn text(self) -> String;
 }
 
+/// Where a finding is: a path, or a closure that makes it, as for [`Message`].
+pub trait Place {
+    /// The path.
+    fn path(self) -> Path;
+}
+
+impl Place for Path {
+    fn path(self) -> Path {
+        self
+    }
+}
+
+impl<F: FnOnce() -> Path> Place for F {
+    fn path(self) -> Path {
+        self()
+    }
+}
+
 impl Message for String {
     fn text(self) -> String {
         self
@@ -260,21 +278,21 @@ impl<'r> Report<'r> {
     }
 
     /// Reports a finding at the rule's level.
-    pub fn add(&mut self, rule: &Rule, path: Path, message: impl Message) -> Added<'_> {
+    pub fn add(&mut self, rule: &Rule, place: impl Place, message: impl Message) -> Added<'_> {
         let level = self.level(rule);
         if !self.lists(level) {
             return Added { report: None };
         }
-        self.push(level, rule, path, message.text())
+        self.push(level, rule, place.path(), message.text())
     }
 
     /// Reports a case of the rule that weighs differently, unless settings fix the rule's level (or it is off).
-    pub fn add_as(&mut self, level: Level, rule: &Rule, path: Path, message: impl Message) -> Added<'_> {
+    pub fn add_as(&mut self, level: Level, rule: &Rule, place: impl Place, message: impl Message) -> Added<'_> {
         let level = self.level_or(rule, rule.level.and(Some(level)));
         if !self.lists(level) {
             return Added { report: None };
         }
-        self.push(level, rule, path, message.text())
+        self.push(level, rule, place.path(), message.text())
     }
 
     /// Counts a finding, and says whether it is to be listed.

@@ -30,7 +30,7 @@ mod workload;
 
 pub use bounds::Bounds;
 pub use finding::{
-    Added, Edit, Finding, Fix, Level, MOST_LISTED, Message, Operation as PatchOperation, Report, Rule, Verdict,
+    Added, Edit, Finding, Fix, Level, MOST_LISTED, Message, Operation as PatchOperation, Place, Report, Rule, Verdict,
 };
 pub use members::Members;
 pub use metadata::Metadata;

@@ -312,7 +312,7 @@ fn judge(image: &Image<'_>, settings: &PinnedImages, report: &mut Report<'_>) {
 
 fn judge_reference(image: &Image<'_>, reference: &Reference<'_>, settings: &PinnedImages, report: &mut Report<'_>) {
     let mut add = |rule, fault: &str| {
-        report.add(rule, image.path.clone(), || format!("{}: image {} {fault}", image.whose, image.text));
+        report.add(rule, || image.path.clone(), || format!("{}: image {} {fault}", image.whose, image.text));
     };
     if reference.digest().is_none() {
         let expected = || {

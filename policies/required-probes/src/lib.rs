@@ -229,12 +229,12 @@ fn judge_pod(pod: &Pod<'_>, settings: &RequiredProbes, single: bool, report: &mu
         ] {
             match probe {
                 None => {
-                    report.add_as(level, rule, container.at(&[field]), || format!("{container} has no {field}"));
+                    report.add_as(level, rule, || container.at(&[field]), || format!("{container} has no {field}"));
                 }
                 Some(probe) if !probe.checks_something() => {
                     let message =
                         || format!("{container}: {field} checks nothing, expected httpGet, tcpSocket, grpc or exec");
-                    report.add_as(level, rule, container.at(&[field]), message);
+                    report.add_as(level, rule, || container.at(&[field]), message);
                 }
                 Some(probe) => {
                     let timings = probe.timings(grace_period);
@@ -287,7 +287,7 @@ fn judge_ports(
             _ => String::new(),
         };
         let message = || format!("{container}: {field} is on port {port}{resolved}, expected {expected}");
-        report.add_as(level, &PORT, container.at(&[field, handler, "port"]), message);
+        report.add_as(level, &PORT, || container.at(&[field, handler, "port"]), message);
     }
 }
 

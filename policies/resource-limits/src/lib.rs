@@ -237,7 +237,7 @@ impl Holder<'_> {
                     None => format!("{}: no {name} {side}, expected one", self.who),
                     Some(zero) => format!("{}: {name} {side} is {zero}, which {idle} nothing, expected more", self.who),
                 };
-                let added = report.add(rule, self.at(side, name), message);
+                let added = report.add(rule, || self.at(side, name), message);
                 if added.is_listed()
                     && let Some(edits) = self.completion(share, side, bare)
                 {
@@ -254,7 +254,7 @@ impl Holder<'_> {
         for (rule, side, check) in CHECKS {
             for share in shares.iter().copied() {
                 let Some(what) = check(self.settings, share, *side) else { continue };
-                let added = report.add(rule, self.at(*side, share.name), || format!("{}: {what}", self.who));
+                let added = report.add(rule, || self.at(*side, share.name), || format!("{}: {what}", self.who));
                 if **rule == FORBIDDEN
                     && added.is_listed()
                     && let Some(edits) = self.removal(share, *side)
