@@ -228,6 +228,11 @@ impl<'r> Report<'r> {
         self.add_at(self.level_or(rule, rule.level.and(Some(level))), rule, path, message.into())
     }
 
+    /// Reports a case of the rule at a level that a setting of the policy's own gives it, unless the rule is off.
+    pub fn add_set(&mut self, level: Level, rule: &Rule, path: Path, message: impl Into<String>) -> Added<'_> {
+        self.add_at(self.level(rule).and(Some(level)), rule, path, message.into())
+    }
+
     fn add_at(&mut self, level: Option<Level>, rule: &Rule, path: Path, message: String) -> Added<'_> {
         let Some(level) = level else { return Added { report: None } };
         let rule = format!("{}/{}", self.policy, rule.name);

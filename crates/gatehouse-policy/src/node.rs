@@ -11,6 +11,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Number, Value};
 
 use crate::path::{Path, Segment};
+use crate::sorted::Sorted;
 use crate::view::{self, ReadError};
 
 /// How deep objects may nest. Kubernetes' own objects stay below forty levels; what lies deeper is an attack on the
@@ -139,7 +140,7 @@ impl PartialEq for Node<'_> {
                     && if pairs().all(|(one, other)| one.key == other.key) {
                         pairs().all(|(one, other)| one.value == other.value)
                     } else {
-                        ByName::of_members(one).0 == ByName::of_members(other).0
+                        ByName::of_members(one).iter().eq(ByName::of_members(other).iter())
                     }
             }
             _ => false,
@@ -148,14 +149,20 @@ impl PartialEq for Node<'_> {
 }
 
 /// Nodes by their names, to be found without a look at each.
-pub(crate) struct ByName<'n, 'a>(Vec<(&'n str, &'n Node<'a>)>);
+pub(crate) struct ByName<'n, 'a> {
+    names: Sorted<'n>,
+    nodes: Vec<&'n Node<'a>>,
+}
 
 impl<'n, 'a> ByName<'n, 'a> {
     /// Named nodes, in any order. Of several with one name the first counts.
     pub(crate) fn of(named: impl Iterator<Item = (&'n str, &'n Node<'a>)>) -> Self {
-        let mut named: Vec<_> = named.collect();
-        named.sort_by_key(|(name, _)| *name);
-        Self(named)
+        let mut nodes = Vec::new();
+        let numbered = named.map(|(name, node)| {
+            nodes.push(node);
+            (name, nodes.len() - 1)
+        });
+        Self { names: numbered.collect(), nodes }
     }
 
     fn of_members(members: &'n [Member<'a>]) -> Self {
@@ -164,8 +171,12 @@ impl<'n, 'a> ByName<'n, 'a> {
 
     /// The node of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node<'a>> {
-        let first = self.0.partition_point(|(of, _)| *of < name);
-        self.0.get(first).filter(|(of, _)| *of == name).map(|(_, node)| *node)
+        self.nodes.get(self.names.first(name)?).copied()
+    }
+
+    /// Each node with its name, in the order of the names.
+    fn iter(&self) -> impl Iterator<Item = (&'n str, &'n Node<'a>)> {
+        self.names.iter().filter_map(|(name, number)| Some((*name, *self.nodes.get(*number)?)))
     }
 }
 
