@@ -295,6 +295,15 @@ impl<'r> Report<'r> {
         self.push(level, rule, place.path(), message.text())
     }
 
+    /// Reports a case of the rule at a level that a setting of the policy's own gives it, unless the rule is off.
+    pub fn add_set(&mut self, level: Level, rule: &Rule, place: impl Place, message: impl Message) -> Added<'_> {
+        let level = self.level(rule).and(Some(level));
+        if !self.lists(level) {
+            return Added { report: None };
+        }
+        self.push(level, rule, place.path(), message.text())
+    }
+
     /// Counts a finding, and says whether it is to be listed.
     fn lists(&mut self, level: Option<Level>) -> bool {
         let listed = match level {

@@ -25,6 +25,7 @@ mod port;
 pub mod record;
 mod request;
 mod settings;
+mod sorted;
 mod view;
 mod workload;
 
@@ -40,5 +41,6 @@ pub use policy::{Configured, Context, Policy};
 pub use port::Port;
 pub use request::{Operation, Request, split_api_version};
 pub use settings::{Common, Exempt, Levels, NoSettings, Override, Settings};
+pub use sorted::Sorted;
 pub use view::{ReadError, nearest, suggestion};
 pub use workload::{Container, Pod, Role, pod_spec_path, pod_specs, pod_templates, require_containers};

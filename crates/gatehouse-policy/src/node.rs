@@ -4,8 +4,6 @@
 //! the checker a node also knows where in its file it stands, so that a finding's path becomes a line and a column.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::HashMap;
 use std::fmt;
@@ -15,6 +13,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Number, Value};
 
 use crate::path::{Path, Segment};
+use crate::sorted::Sorted;
 use crate::view::{self, ReadError};
 
 /// How deep objects may nest. Kubernetes' own objects stay below forty levels; what lies deeper is an attack on the
@@ -143,7 +142,7 @@ impl PartialEq for Node<'_> {
                     && if pairs().all(|(one, other)| one.key == other.key) {
                         pairs().all(|(one, other)| one.value == other.value)
                     } else {
-                        ByName::of_members(one) == ByName::of_members(other)
+                        ByName::of_members(one).iter().eq(ByName::of_members(other).iter())
                     }
             }
             _ => false,
@@ -152,38 +151,20 @@ impl PartialEq for Node<'_> {
 }
 
 /// Nodes by their names, to be found without a look at each.
-#[derive(PartialEq)]
-pub(crate) struct ByName<'n, 'a>(Vec<Named<'n, 'a>>);
-
-/// A node that is ordered by its name.
-struct Named<'n, 'a>(&'n str, &'n Node<'a>);
-
-impl PartialEq for Named<'_, '_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 && self.1 == other.1
-    }
-}
-
-impl Eq for Named<'_, '_> {}
-
-impl PartialOrd for Named<'_, '_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Named<'_, '_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp(other.0)
-    }
+pub(crate) struct ByName<'n, 'a> {
+    names: Sorted<'n>,
+    nodes: Vec<&'n Node<'a>>,
 }
 
 impl<'n, 'a> ByName<'n, 'a> {
     /// Named nodes, in any order, each with a name of its own.
     pub(crate) fn of(named: impl Iterator<Item = (&'n str, &'n Node<'a>)>) -> Self {
-        // A heap, since the code of `sort` is a fortieth of a module.
-        let heap: BinaryHeap<_> = named.map(|(name, node)| Named(name, node)).collect();
-        Self(heap.into_sorted_vec())
+        let mut nodes = Vec::new();
+        let numbered = named.map(|(name, node)| {
+            nodes.push(node);
+            (name, nodes.len() - 1)
+        });
+        Self { names: numbered.collect(), nodes }
     }
 
     fn of_members(members: &'n [Member<'a>]) -> Self {
@@ -192,8 +173,12 @@ impl<'n, 'a> ByName<'n, 'a> {
 
     /// The node of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node<'a>> {
-        let first = self.0.partition_point(|Named(of, _)| *of < name);
-        self.0.get(first).filter(|Named(of, _)| *of == name).map(|Named(_, node)| *node)
+        self.nodes.get(self.names.first(name)?).copied()
+    }
+
+    /// Each node with its name, in the order of the names.
+    fn iter(&self) -> impl Iterator<Item = (&'n str, &'n Node<'a>)> {
+        self.names.iter().filter_map(|(name, number)| Some((*name, *self.nodes.get(*number)?)))
     }
 }
 

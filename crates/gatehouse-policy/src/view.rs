@@ -40,10 +40,10 @@ impl ReadError {
     }
 
     /// Whether what stands there may be a secret: a password of digits without quotes is a number, and who writes `env` as a
-    /// map writes secrets into it.
+    /// map writes secrets into it. So it is with headers, annotations and a `ConfigMap`'s data.
     #[must_use]
     pub fn may_hold_secret(&self) -> bool {
-        let names = ["env", "args", "command", "data"];
+        let names = ["env", "args", "command", "data", "binaryData", "httpHeaders", "annotations"];
         self.path.segments().iter().any(|step| matches!(step, Segment::Key(key) if names.contains(&&**key)))
     }
 
@@ -444,9 +444,15 @@ impl<'n> MapAccess<'n> for Members<'n, '_> {
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
         let Some(member) = self.current else { return Err(ReadError::new("a value without a name")) };
-        seed.deserialize(self.reader.inner(&member.value))
-            .map_err(|error| error.within(Segment::Key(member.key.clone().into_owned().into())))
+        seed.deserialize(self.reader.inner(&member.value)).map_err(|error| within_member(error, member))
     }
+}
+
+/// The error, seen from outside a member. Apart, as every field of every view has a copy of what calls it.
+#[cold]
+#[inline(never)]
+fn within_member(error: ReadError, member: &Member<'_>) -> ReadError {
+    error.within(Segment::Key(member.key.clone().into_owned().into()))
 }
 
 /// The name of an enum's variant; those of settings carry no data.

@@ -60,6 +60,7 @@ struct ContainerHead<'r> {
 #[derive(Debug)]
 pub struct Container<'r, C> {
     view: C,
+    node: &'r Node<'r>,
     /// Its name.
     pub name: &'r str,
     /// Its image as written, empty where there is none.
@@ -124,6 +125,14 @@ impl<C> Container<'_, C> {
     #[must_use]
     pub fn at(&self, fields: &[&'static str]) -> Path {
         self.path().join(Path::of(fields))
+    }
+}
+
+impl<'r, C> Container<'r, C> {
+    /// The container as it stands, for what a view cannot name, or need not name of most.
+    #[must_use]
+    pub fn node(&self) -> &'r Node<'r> {
+        self.node
     }
 }
 
@@ -413,7 +422,7 @@ fn read_containers<'r, C: Deserialize<'r>>(
         let view = item.view().map_err(located)?;
         let role = if role == Role::Init && head.restart_policy == "Always" { Role::Sidecar } else { role };
         let ContainerHead { name, image, restart_policy } = head;
-        containers.push(Container { view, name, image, role, restart_policy, path });
+        containers.push(Container { view, node: item, name, image, role, restart_policy, path });
     }
     Ok(())
 }

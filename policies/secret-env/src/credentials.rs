@@ -2,28 +2,36 @@
 
 use crate::value::{Reader, is_placeholder};
 
-/// What of a text holds a password, a URL or a connection string. A password that is empty or stands for another
-/// (`$(DB_PASSWORD)`) is none.
+/// What of a text holds a password, a URL or a connection string, within a line. A password that is empty or stands for
+/// another (`$(DB_PASSWORD)`) is none.
 pub fn find(text: &str, reader: Reader) -> Option<&'static str> {
     // Every password below stands before an `@` or behind a `=`, and most texts have neither.
     if !text.bytes().any(|byte| matches!(byte, b'@' | b'=')) {
         return None;
     }
-    if urls(text).any(|url| in_userinfo(url, reader) || in_query(url, reader)) {
-        return Some("a URL with a password");
-    }
-    (in_data_source_name(text, reader) || in_connection_string(text, reader))
-        .then_some("a connection string with a password")
+    text.split('\n').find_map(|line| {
+        if has_url(line, reader) {
+            Some("a URL with a password")
+        } else if line.split([' ', '\t']).any(|word| is_data_source_name(word, reader))
+            || is_connection_string(line, reader)
+        {
+            Some("a connection string with a password")
+        } else {
+            None
+        }
+    })
 }
 
-/// What follows each `://` that has a scheme before it, up to a space, a quote or the next one.
-fn urls(text: &str) -> impl Iterator<Item = &str> {
-    let ends = |character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '`' | '\\');
+/// Whether a URL of a line has a password: what follows each `://` that has a scheme before it, up to a space, a quote or
+/// the next one.
+fn has_url(line: &str, reader: Reader) -> bool {
     let mut after_scheme = false;
-    text.split("://").filter_map(move |piece| {
+    line.split("://").any(|piece| {
         let is_url = after_scheme;
         after_scheme = piece.ends_with(|last: char| last.is_ascii_alphanumeric());
-        if is_url { piece.split(ends).next() } else { None }
+        let end = piece.bytes().position(|byte| byte.is_ascii_whitespace() || b"\"'`\\".contains(&byte));
+        let url = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
+        is_url && (in_userinfo(url, reader) || in_query(url, reader))
     })
 }
 
@@ -48,38 +56,40 @@ fn in_unescaped_userinfo(url: &str, authority: &str) -> bool {
 }
 
 /// Whether a parameter is a password or a key: `?user=herald&password=…`, SQL Server's `;password=…`.
-fn in_query(url: &str, reader: Reader) -> bool {
+pub fn in_query(url: &str, reader: Reader) -> bool {
     const KEYS: &[&str] = &["access_token", "api_key", "apikey", "client_secret", "secret", "token", "sig"];
     let Some((_, query)) = url.split_once(['?', ';']) else { return false };
     query.split(['&', ';']).filter_map(|pair| pair.split_once('=')).any(|(key, value)| {
-        let is_key = KEYS.iter().any(|known| key.eq_ignore_ascii_case(known)) && value.len() >= 12;
-        (is_key || is_password_key(key)) && is_password(value, reader)
+        let is_key = value.len() >= 12 && is_any_of(key, KEYS);
+        (is_key || is_any_of(key, PASSWORD)) && is_password(value, reader)
     })
 }
 
 /// Whether a word is a DSN of Go's driver of `MySQL` with a password, `user:password@tcp(host:3306)/db`, where the network and
 /// its address may be left out (<https://github.com/go-sql-driver/mysql#dsn-data-source-name>). It may stand behind an
 /// option's name.
-fn in_data_source_name(text: &str, reader: Reader) -> bool {
-    const NETWORKS: &[&str] = &["@tcp(", "@tcp6(", "@unix(", "@(", "@/"];
-    let is_name = |user: &str| {
-        let user = user.rsplit('=').next().unwrap_or_default();
-        !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
+fn is_data_source_name(word: &str, reader: Reader) -> bool {
+    const NETWORKS: &[&str] = &["tcp(", "tcp6(", "unix(", "(", "/"];
+    let word = word.trim_matches(['"', '\'']);
+    let is_network = |at: &usize| {
+        let rest = word.get(at + 1..).unwrap_or_default();
+        NETWORKS.iter().any(|network| rest.starts_with(network))
     };
-    let is_dsn = |word: &str| {
-        // Behind the scheme of a URL the same is another user's.
-        let userinfo = NETWORKS.iter().filter_map(|network| word.rsplit_once(network)).map(|(userinfo, _)| userinfo);
-        !word.contains("://")
-            && userinfo.filter_map(|userinfo| userinfo.split_once(':')).any(|(user, password)| {
-                is_name(user) && !password.contains(['"', '{', '[', '(']) && is_password(password, reader)
-            })
-    };
-    text.split_whitespace().map(|word| word.trim_matches(['"', '\''])).any(is_dsn)
+    let ends = word.bytes().enumerate().filter(|(_, byte)| *byte == b'@').map(|(at, _)| at);
+    let Some(userinfo) = ends.rev().find(is_network).and_then(|at| word.get(..at)) else { return false };
+    let Some((user, password)) = userinfo.split_once(':') else { return false };
+    let user = user.rsplit('=').next().unwrap_or_default();
+    // Behind the scheme of a URL the same is another user's.
+    !user.is_empty()
+        && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
+        && !word.contains("://")
+        && !password.contains(['"', '{', '[', '('])
+        && is_password(password, reader)
 }
 
 /// Whether there is a password among the pairs of a connection string, such as libpq's `host=db password=…`, `ADO.NET`'s
 /// `Server=db;Password=…` or `StackExchange.Redis`' `cache:6380,password=…,ssl=True`. A pair alone makes none.
-fn in_connection_string(text: &str, reader: Reader) -> bool {
+fn is_connection_string(line: &str, reader: Reader) -> bool {
     const PLACES: &[&str] = &[
         "host",
         "hostaddr",
@@ -96,15 +106,24 @@ fn in_connection_string(text: &str, reader: Reader) -> bool {
         "user id",
         "uid",
     ];
-    [&[';'][..], &[','], &[' ', '\n', '\t']].iter().any(|separators| {
-        let pairs = || text.split(*separators).filter_map(|pair| pair.split_once('='));
-        pairs().any(|(key, value)| is_password_key(key) && is_password(value.trim_matches(['"', '\'']), reader))
-            && pairs().any(|(key, _)| PLACES.iter().any(|place| key.trim().eq_ignore_ascii_case(place)))
-    })
+    // Most lines name no password.
+    let names = line.as_bytes().windows(3).any(|part| [b"pas", b"pwd"].iter().any(|of| part.eq_ignore_ascii_case(*of)));
+    names
+        && [';', ',', ' ', '\t'].iter().any(|separator| {
+            let (mut has_password, mut has_place) = (false, false);
+            for (key, value) in line.split(*separator).filter_map(|pair| pair.split_once('=')) {
+                let key = key.trim();
+                has_password |= is_any_of(key, PASSWORD) && is_password(value.trim_matches(['"', '\'']), reader);
+                has_place |= is_any_of(key, PLACES);
+            }
+            has_password && has_place
+        })
 }
 
-fn is_password_key(key: &str) -> bool {
-    ["password", "passwd", "pwd", "sslpassword"].iter().any(|known| key.trim().eq_ignore_ascii_case(known))
+const PASSWORD: &[&str] = &["password", "passwd", "pwd", "sslpassword"];
+
+fn is_any_of(key: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| key.eq_ignore_ascii_case(known))
 }
 
 fn is_password(text: &str, reader: Reader) -> bool {

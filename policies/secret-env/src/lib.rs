@@ -1,34 +1,50 @@
 //! Secrets come from Secrets: not as text in a manifest, which is in version control, in logs and in every backup.
+//!
+//! What is looked at: `pod.rs`, `config_map.rs` and `annotation.rs`. What a text may be: `command.rs`, `file.rs`, `header.rs`.
+//! What tells a secret: its name (`name.rs`) and what its value is not (`value.rs`, `reference.rs`), or its shape
+//! (`credentials.rs`, `token.rs`).
 
+mod annotation;
+mod base64;
+mod command;
+mod config_map;
 mod credentials;
+mod file;
+mod found;
+mod header;
 mod name;
+mod pod;
+mod reference;
 #[cfg(test)]
 mod samples;
 mod token;
 mod value;
 mod view;
 
-use gatehouse_policy::glob::{self, Glob};
-use gatehouse_policy::{Context, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
+use gatehouse_policy::glob::Glob;
+use gatehouse_policy::{Context, Level, Override, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::name::NamePattern;
+use crate::pod::Pod;
 use crate::value::Reader;
-use crate::view::{ConfigMap, ContainerFields, EnvVar, PodFields};
 
 rules! {
-    /// Finds a variable that is to be secret by its name, such as `DB_PASSWORD`, and has its value written into the
-    /// manifest. A name in which the last word says something about a secret, as in `TOKEN_TTL` or `PASSWORD_FILE`, is no
-    /// such name; and a value is no secret if it is empty, a switch, a number, a path, a URL, a public key or the place
-    /// of a secret in a vault. A number is a password all the same where the name ends in `PASSWORD`. `changeme` is one
-    /// too. A value with `$(NAME)` in it is made of other variables.
+    /// Finds a value that is to be a secret by its name, such as `DB_PASSWORD`, and is written into the manifest: in a
+    /// variable, in a command line (`--db-password=…`, `--password …`, `-e PASSWORD=…`, and what a script sets), in a header
+    /// of a probe or a hook, in a `ConfigMap`. There it is the value of a key, or what a file sets by `name=value`,
+    /// `name: value` or `"name": "value"`; variables and scripts that hold a file are read likewise.
     ///
-    /// The values of a ConfigMap that `envFrom` or `configMapKeyRef` name are not in the pod, and so are not seen.
+    /// A name in which the last word says something about a secret, as in `TOKEN_TTL` or `PASSWORD_FILE`, is no such name;
+    /// and a value is no secret if it is empty, a switch, a number, a path, a URL, a public key, the place of a secret in a
+    /// vault, or the name of a Secret that the pod mounts or refers to. A number is a password all the same where the name
+    /// ends in `PASSWORD`. `changeme` is one too. A value with `$(NAME)` or `${NAME}` in it is made of others.
     ///
     /// ## Why
     /// Whoever may read the workload reads the secret, in the cluster, in version control and in every backup of both.
-    /// A Secret has rights of its own, may be encrypted at rest, and is changed without a change to the workload.
+    /// A Secret has rights of its own, may be encrypted at rest, and is changed without a change to the workload. A
+    /// `ConfigMap` has none of this.
     ///
     /// ## Example
     /// ```yaml
@@ -48,14 +64,16 @@ rules! {
     /// ```
     ///
     /// ## Options
-    /// `names` are the patterns of such names, `except` those of variables that are no secrets whatever they are called.
+    /// `names` are the patterns of such names, `except` those of names that are no secrets whatever they say; `configMaps`
+    /// is the level in a `ConfigMap`.
     ///
     /// ## Reference
     /// <https://kubernetes.io/docs/concepts/security/secrets-good-practices/>
     LITERAL = "literal": deny;
 
-    /// Finds a URL or a connection string with a password in it, in a variable, `args` or `command`. A password that is
-    /// empty or stands for another, as `$(DB_PASSWORD)` does, is none.
+    /// Finds a URL or a connection string with a password in it, in a variable, a command line, a probe or a hook, or a
+    /// `ConfigMap`, and an `Authorization` header with a user and a password. A password that is empty or stands for
+    /// another, as `$(DB_PASSWORD)` does, is none.
     ///
     /// ## Why
     /// It is as readable there as in a variable of its own, and URLs are logged more often.
@@ -79,12 +97,17 @@ rules! {
     ///   value: redis://:$(REDIS_PASSWORD)@redis:6379
     /// ```
     ///
+    /// ## Options
+    /// `configMaps` is the level in a `ConfigMap`.
+    ///
     /// ## Reference
     /// <https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>
     CREDENTIALS = "credentials": deny;
 
-    /// Finds what is a secret by its shape, in a variable, `args`, `command` or the `data` of a ConfigMap: keys and tokens
-    /// of AWS, Azure, GitHub, GitLab, Google, Slack, Stripe and others, JSON Web Tokens, private keys.
+    /// Finds what is a secret by its shape, in a variable, a command line, a probe or a hook, a `ConfigMap`, or an annotation
+    /// of any of these or of a pod's template: keys and tokens of AWS, Azure, GitHub, GitLab, Google, Slack, Stripe and
+    /// others, JSON Web Tokens, private keys. What `kubectl apply` keeps of an object in an annotation is told of only where
+    /// the object itself holds the token no more.
     ///
     /// ## Why
     /// Whoever reads it can use it at once, and knows where. A ConfigMap is read by more than a Secret is.
@@ -154,23 +177,26 @@ rules! {
     OPTIONAL_REF = "optional-ref": warn;
 }
 
-/// The settings of secret-env: which variables are secrets.
+/// The settings of secret-env: which names are those of secrets.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct SecretEnv {
     /// Variables that come from a Secret wherever a container has them, as globs; case matters.
     required: Vec<Glob>,
-    /// Variables that are secrets by their name, as globs. Case does not matter, and `-` and `.` are as `_`. A pattern
-    /// without wildcards names its variable outright: its last word then makes no difference.
+    /// Names of secrets: of variables, options, headers, keys of a `ConfigMap` and what files set, as globs. Case does not
+    /// matter, and `-` and `.` are as `_`. A pattern without wildcards names its secret outright: its last word then makes no
+    /// difference.
     names: Vec<NamePattern>,
-    /// Variables that are no secrets whatever their names say, as globs like those of `names`.
+    /// Names of what is no secret whatever they say, as globs like those of `names`.
     except: Vec<NamePattern>,
+    /// The level of `literal` and `credentials` in a `ConfigMap`. Default: that of the rule.
+    config_maps: Option<Override>,
 }
 
 impl Default for SecretEnv {
     fn default() -> Self {
         let names = name::SENSITIVE.iter().map(|name| NamePattern::new(name)).collect();
-        Self { required: Vec::new(), names, except: Vec::new() }
+        Self { required: Vec::new(), names, except: Vec::new(), config_maps: None }
     }
 }
 
@@ -200,131 +226,56 @@ impl Settings for SecretEnv {
 
 policy!(SecretEnv, review, subresources: ["ephemeralcontainers"]);
 
-type Pod<'r> = gatehouse_policy::Pod<'r, PodFields, ContainerFields<'r>>;
-type Container<'r> = gatehouse_policy::Container<'r, ContainerFields<'r>>;
-
 fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut Report<'_>) -> Result<(), ReadError> {
     if request.is("", "ConfigMap") {
-        return review_config_map(request, report);
+        annotation::of_node(request.object, &Path::root(), request.object, report)?;
+        return config_map::review(request, context.settings, report);
     }
-    for pod in Pod::read(request, context.exempt)? {
-        judge_pod(&pod, context.settings, report);
+    let pods = Pod::read(request, context.exempt)?;
+    // A debugger that is attached changes no annotation.
+    if request.subresource.is_empty() {
+        annotation::of_workload(request.object, &pods, report)?;
     }
-    Ok(())
-}
-
-fn judge_pod(pod: &Pod<'_>, settings: &SecretEnv, report: &mut Report<'_>) {
-    for container in pod.containers() {
-        let required = &settings.required;
-        let is_asked = container.env.iter().any(|of| !of.value.is_empty() && glob::any(required, of.name));
-        let referring = if is_asked { container.referring_to_secrets() } else { Vec::new() };
-        for index in 0..container.env.len() {
-            let refers = referring.get(index).copied().unwrap_or_default();
-            judge_variable(container, index, refers, settings, report);
-        }
-        for (field, texts) in [("command", &container.command), ("args", &container.args)] {
-            for (index, text) in texts.iter().enumerate() {
-                judge_argument(container, text, &container.at(&[field]).index(index), report);
-            }
-        }
-    }
-}
-
-fn review_config_map(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadError> {
-    let config_map: ConfigMap<'_> = request.object.view()?;
-    for (key, text) in config_map.data.iter() {
-        if let Some(kinds) = tokens(text) {
-            let path = Path::of(&["data"]).key((*key).to_owned());
-            let _ = report.add(&TOKEN, path, format!("ConfigMap: holds {kinds}, expected it in a Secret")).secret();
-        }
+    for pod in &pods {
+        pod::judge(pod, context.settings, report)?;
     }
     Ok(())
 }
 
-fn judge_variable(
-    container: &Container<'_>,
-    index: usize,
-    refers_to_secret: bool,
-    settings: &SecretEnv,
-    report: &mut Report<'_>,
-) {
-    let Some(variable) = container.env.get(index) else { return };
-    let EnvVar { name, value, value_from } = variable;
-    let at = |fields: &[&'static str]| container.at(&["env"]).index(index).join(Path::of(fields));
-    let required = glob::any(&settings.required, name);
-    let not_secret = if required { other_source(variable, refers_to_secret) } else { None };
+/// What is wrong with a text: the rule, and what the text does, in words that never hold it.
+type Fault = (&'static Rule, String);
 
-    if let Some(reference) = &value_from.secret_key_ref
-        && required
-        && reference.optional
-    {
-        let message = format!("{container}: {name} is optional, expected a secretKeyRef that must be there");
-        report.add(&OPTIONAL_REF, at(&["valueFrom", "secretKeyRef", "optional"]), message);
-    }
-    if let Some((Some(source), what)) = &not_secret {
-        let message = format!("{container}: {name} {what}, expected valueFrom.secretKeyRef");
-        report.add(&SECRET_REF, at(&["valueFrom", source]), message);
-        return;
-    }
-    let literal = is_secret_by_name(name, value, settings).then(|| (&LITERAL, "is a literal".to_owned()));
-    let exposed = exposed(value, Reader::Kubernetes).map(|(rule, what)| (rule, format!("holds {what}")));
-    let not_secret = not_secret.map(|(_, what)| (&SECRET_REF, what));
-    let faults = literal.into_iter().chain(exposed).chain(not_secret);
-    let faults =
-        faults.map(|(rule, what)| (rule, format!("{container}: {name} {what}, expected valueFrom.secretKeyRef")));
-    add_strictest(faults, &at(&["value"]), !value.is_empty(), report);
+/// A literal under a name that says it is a secret.
+fn literal(what: impl Into<String>) -> Fault {
+    (&LITERAL, what.into())
 }
 
-fn judge_argument(container: &Container<'_>, text: &str, path: &Path, report: &mut Report<'_>) {
-    let expected = "expected $(NAME) of a variable with a secretKeyRef";
-    let faults = exposed(text, Reader::Shell)
-        .map(|(rule, what)| (rule, format!("{container}: an argument holds {what}, {expected}")));
-    add_strictest(faults, path, true, report);
-}
+/// Whether a value, of which is known who makes something of it, is a secret by what it is called.
+type IsLiteral<'s> = dyn Fn(&str, &str, Reader) -> bool + 's;
 
-/// Where a variable comes from if not from a Secret: the field of its `valueFrom`, or none for its `value`, and the same
-/// in words.
-fn other_source(variable: &EnvVar<'_>, refers_to_secret: bool) -> Option<(Option<&'static str>, String)> {
-    let EnvVar { value, value_from, .. } = variable;
-    match value_from.other() {
-        _ if !value.is_empty() && refers_to_secret => None,
-        _ if !value.is_empty() => Some((None, "is a literal".to_owned())),
-        _ if value_from.secret_key_ref.is_some() => None,
-        Some(source) => Some((Some(source), format!("comes from a {source}"))),
-        None => Some((None, "is empty".to_owned())),
+impl SecretEnv {
+    fn is_literal(&self, name: &str, value: &str, reader: Reader) -> bool {
+        if !name::is_sensitive(&self.names, name) || name::matches(&self.except, name) {
+            return false;
+        }
+        let is_quantity = value::is_number(value) && !name::is_password(name);
+        !is_quantity && (!value::is_no_secret(value, reader) || credentials::find(value, reader).is_some())
     }
 }
 
-fn is_secret_by_name(name: &str, value: &str, settings: &SecretEnv) -> bool {
-    if !name::is_sensitive(&settings.names, name) || name::matches(&settings.except, name) {
-        return false;
-    }
-    let is_quantity = value::is_number(value) && !name::is_password(name);
-    !is_quantity && (!value::is_no_secret(value) || credentials::find(value, Reader::Kubernetes).is_some())
+/// Adds what a text gives away whatever it is called: the more telling rule last.
+fn expose(text: &str, reader: Reader, faults: &mut Vec<Fault>) {
+    faults.extend(credentials::find(text, reader).map(|what| (&CREDENTIALS, format!("holds {what}"))));
+    faults.extend(tokens(text));
 }
 
-/// What a text gives away whatever it is called: the more telling rule last.
-fn exposed(text: &str, reader: Reader) -> impl Iterator<Item = (&'static Rule, String)> {
-    let credentials = credentials::find(text, reader).map(|what| (&CREDENTIALS, what.to_owned()));
-    credentials.into_iter().chain(tokens(text).map(|kinds| (&TOKEN, kinds)))
-}
-
-fn tokens(text: &str) -> Option<String> {
+fn tokens(text: &str) -> Option<Fault> {
     let kinds = token::kinds(text);
-    (!kinds.is_empty()).then(|| kinds.join(" and "))
+    (!kinds.is_empty()).then(|| (&TOKEN, format!("holds {}", kinds.join(" and "))))
 }
 
-/// Reports one of several faults of the same value, as one mend does for all: that of the highest level, and of equal ones
-/// the last. Messages never hold the value.
-fn add_strictest(
-    faults: impl Iterator<Item = (&'static Rule, String)>,
-    path: &Path,
-    secret: bool,
-    report: &mut Report<'_>,
-) {
-    let Some((rule, message)) = faults.max_by_key(|(rule, _)| report.level(rule)) else { return };
-    let added = report.add(rule, path.clone(), message);
-    if secret {
-        let _ = added.secret();
-    }
+/// Of several faults of the same value, which one mend does away with, that of the highest level, and of equal ones the
+/// last.
+fn strictest(faults: Vec<Fault>, level: &dyn Fn(&Rule) -> Option<Level>) -> Option<Fault> {
+    faults.into_iter().max_by_key(|(rule, _)| level(rule))
 }

@@ -11,11 +11,24 @@ pub const SENSITIVE: &[&str] = &[
     "*PASSWORD*",
     "*PASSWD*",
     "*PASSPHRASE*",
+    "*PASSCODE*",
+    "PASS",
     "*_PASS",
     "*_PWD",
+    "*_PW",
+    // Of LDAP's servers and clients, Redis and Java's key stores.
+    "*BINDPW",
+    "*ROOTPW",
+    "*REQUIREPASS",
+    "*MASTERAUTH",
+    "*STOREPASS",
+    "*KEYPASS",
     "*SECRET*",
     "*TOKEN*",
     "*CREDENTIAL*",
+    "*_CREDS",
+    // https://docs.confluent.io/platform/current/schema-registry/security/index.html
+    "*AUTH_USER_INFO",
     "*API_KEY*",
     "*APIKEY*",
     "*PRIVATE_KEY*",
@@ -25,11 +38,32 @@ pub const SENSITIVE: &[&str] = &[
     "*ACCOUNT_KEY*",
     "*AUTH_KEY*",
     "*AUTHKEY*",
+    "*SHARED_KEY*",
     "*ENCRYPTION_KEY*",
+    "*CRYPT_KEY*",
+    "*CIPHER_KEY*",
+    "*HMAC_KEY*",
+    "*JWT_KEY*",
     "*SIGNING_KEY*",
     "*MASTER_KEY*",
+    "*ROOT_KEY*",
+    "*UNSEAL_KEY*",
+    "*LICENSE_KEY*",
+    "*SUBSCRIPTION_KEY*",
     "*FERNET_KEY*",
+    "*REPLICA_SET_KEY",
+    "*AZURE_STORAGE_KEY*",
+    // Of Laravel (https://laravel.com/docs/encryption) and Datadog.
+    "APP_KEY",
+    "*DD_APP_KEY",
+    "*_SALT",
+    "*_PSK",
+    "*MNEMONIC*",
     "*ERLANG_COOKIE*",
+    // https://redis.io/docs/latest/develop/tools/cli/, https://neo4j.com/docs/operations-manual/current/docker/introduction/
+    "REDISCLI_AUTH",
+    "REDIS_AUTH",
+    "NEO4J_AUTH",
 ];
 
 /// Last words of names that say something about a secret and are not it: `TOKEN_TTL`, `PASSWORD_FILE`.
@@ -57,7 +91,10 @@ const ABOUT: &[&str] = &[
     "PATTERN", "RULES", "ENABLED", "ENABLE", "DISABLED", "DISABLE", "REQUIRED", "ALLOWED", "CHECK", "CHECKS",
     "VALIDATION", "VALIDATOR", "VERIFY", "ROTATION", "RENEWAL", "RESET", "CACHE", "HELPER", "COMMAND", "CMD", "SCRIPT",
     "IMAGE", "DRIVER", "PLUGIN", "CHAIN", "ENGINE", "HANDLER", "FETCHER", "CONTROLLER", "OPERATOR", "TEMPLATE", "LEVEL",
-    "SCHEMA",
+    "SCHEMA", "AUTH", "REVIEW", "REVIEWS", "REQUEST", "REQUESTS", "RESPONSE", "LIST", "USAGE", "INDEX", "OPTIONS", "CONFIG",
+    "SETTINGS", "STATUS", "STATE", "GENERATOR", "REGEXP", "EXTRACTOR", "SEPARATOR", "DELIMITER", "QUERY",
+    "STRENGTH", "HISTORY", "CONNECTOR", "ENV",
+    "FLOW", "CHANGE", "RECOVERY", "PLACEHOLDER", "TEXT", "INPUT",
 ];
 
 /// Ends of names that hold the name of a Kubernetes Secret, or of a cluster rather than of a key.
@@ -69,6 +106,18 @@ const NAMES_ONE: &[&[&str]] = &[
     &["CERT", "SECRET"],
     &["CERTIFICATE", "SECRET"],
     &["CA", "SECRET"],
+    // https://tailscale.com/kb/1282/docker
+    &["KUBE", "SECRET"],
+    // https://github.com/tailscale/tailscale/blob/main/cmd/k8s-operator/deploy/manifests/operator.yaml
+    &["OPERATOR", "SECRET"],
+    // Whether nginx tells its version (https://nginx.org/en/docs/http/ngx_http_core_module.html#server_tokens).
+    &["SERVER", "TOKENS"],
+    // The key of a Secret that holds it.
+    &["CREDENTIALS", "SECRET"],
+    &["CREDENTIAL", "SECRET"],
+    &["PASSWORD", "SECRET"],
+    &["PASSWORD", "KEY"],
+    &["TOKEN", "KEY"],
     // etcd's is a label by which clusters tell each other apart (https://etcd.io/docs/v3.6/op-guide/configuration/).
     &["INITIAL", "CLUSTER", "TOKEN"],
 ];
@@ -84,15 +133,15 @@ const BUNDLERS: &[&str] = &["NEXT", "NUXT", "EXPO", "VITE", "PLASMO"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern {
     glob: Glob,
-    /// The letters that a name must at least have, so that most names need not be compared with most patterns.
-    letters: Letters,
+    /// The letters that a name must at least have side by side, so that few names need be compared with few patterns.
+    pairs: Pairs,
 }
 
 impl NamePattern {
     /// The pattern with this text.
     pub fn new(text: &str) -> Self {
         let glob = Glob::new(fold(text));
-        Self { letters: Letters::of(glob.as_str()), glob }
+        Self { pairs: Pairs::of(glob.as_str()), glob }
     }
 
     /// Whether it matches the empty name alone.
@@ -124,40 +173,62 @@ impl JsonSchema for NamePattern {
 /// Whether a variable is to be secret by one of the patterns. One without wildcards names its variable outright, and
 /// leaves nothing to be told by its words.
 pub fn is_sensitive(patterns: &[NamePattern], name: &str) -> bool {
-    let mut matching = matching(patterns, name).peekable();
-    if matching.peek().is_none() {
-        return false;
+    let (mut matches, mut outright) = (false, false);
+    for_each_match(patterns, name, |pattern| {
+        matches = true;
+        outright |= !pattern.contains(['*', '?']);
+    });
+    if !matches || outright {
+        return matches;
     }
     let words = words(name);
     let words: Vec<&str> = words.split('_').filter(|word| !word.is_empty()).collect();
-    matching.any(|pattern| !pattern.as_str().contains(['*', '?']))
-        || !(is_harmless(&words) || (is_public(&words) && !is_password(name)))
+    !(is_harmless(&words) || (is_public(&words) && !is_password(name)))
 }
 
 /// Whether one of the patterns matches, whatever the case.
 pub fn matches(patterns: &[NamePattern], name: &str) -> bool {
-    matching(patterns, name).next().is_some()
+    let mut matches = false;
+    for_each_match(patterns, name, |_| matches = true);
+    matches
 }
 
-fn matching<'p>(patterns: &'p [NamePattern], name: &str) -> impl Iterator<Item = &'p Glob> {
-    let letters = Letters::of(name);
-    let mut may_match = patterns.iter().filter(move |pattern| letters.has_all(pattern.letters)).peekable();
-    let name = if may_match.peek().is_some() { fold(name) } else { String::new() };
-    may_match.map(|pattern| &pattern.glob).filter(move |glob| glob.matches(&name))
+/// Gives each pattern that matches a name as it stands, or with its words apart: `dbPass` is as `db_pass`.
+fn for_each_match(patterns: &[NamePattern], name: &str, mut found: impl FnMut(&str)) {
+    let pairs = Pairs::of(name);
+    let mut folded = None;
+    for pattern in patterns.iter().filter(|pattern| pattern.pairs.are_in(pairs)) {
+        let (plain, apart) = folded.get_or_insert_with(|| (fold(name), words(name)));
+        if pattern.glob.matches(plain) || pattern.glob.matches(apart) {
+            found(pattern.glob.as_str());
+        }
+    }
 }
 
-/// A set of letters, whatever their case.
+/// A set of pairs of letters and digits that stand side by side, whatever their case and what separates them; several pairs
+/// may count as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Letters(u32);
+struct Pairs(u64);
 
-impl Letters {
+impl Pairs {
     fn of(text: &str) -> Self {
-        let letters = text.bytes().filter(u8::is_ascii_alphabetic);
-        Self(letters.fold(0, |letters, letter| letters | 1 << (letter.to_ascii_uppercase() - b'A')))
+        let (mut pairs, mut last) = (0, None);
+        for byte in text.bytes() {
+            let byte = match byte {
+                b'*' | b'?' => None,
+                b'_' | b'-' | b'.' | b':' => continue,
+                _ => Some(u32::from(byte.to_ascii_uppercase())),
+            };
+            if let (Some(last), Some(byte)) = (last, byte) {
+                pairs |= 1_u64 << ((last * 7 + byte) % 64);
+            }
+            last = byte;
+        }
+        Self(pairs)
     }
 
-    fn has_all(self, letters: Self) -> bool {
-        letters.0 & !self.0 == 0
+    fn are_in(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
     }
 }
 

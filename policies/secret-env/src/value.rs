@@ -1,9 +1,13 @@
 //! What a value is, where that can be told by looking at it.
 
+use crate::reference::is_reference;
+
 /// The names that a value refers to as `$(NAME)`. `$$` stands for a dollar sign, so that `$$(NAME)` refers to nothing
 /// (<https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go>).
 pub fn references(value: &str) -> impl Iterator<Item = &str> {
-    let mut rest = value;
+    // Behind the last bracket nothing refers to anything: a text of nothing but beginnings is read once.
+    let end = value.rfind(')').map_or(0, |last| last + 1);
+    let mut rest = value.get(..end).unwrap_or_default();
     std::iter::from_fn(move || {
         loop {
             let (_, after) = rest.split_once('$')?;
@@ -27,18 +31,23 @@ pub enum Reader {
     Kubernetes,
     /// Perhaps a shell as well, which knows `$name` too: of an argument.
     Shell,
+    /// A program that reads a file.
+    Program,
 }
 
 /// Whether a text says nothing itself, but stands for what is filled in later: by Kubernetes, a shell, a template or
 /// whoever reads on. `changeme` does not: where nobody changes it, it is the password.
 pub fn is_placeholder(text: &str, reader: Reader) -> bool {
     let text = text.trim();
-    let enclosed = |open, close| text.starts_with(open) && text.ends_with(close);
+    // Most texts hold nothing that a template starts with.
+    if !text.bytes().any(|byte| b"$%{<*`".contains(&byte)) {
+        return false;
+    }
+    let enclosed = |open, close| text.len() > 1 && text.starts_with(open) && text.ends_with(close);
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    references(text).next().is_some()
-        || text.contains("${")
-        || text.contains("$(")
-        || text.contains("{{")
+    holds(text, b"${", b"}")
+        || holds(text, b"$(", b")")
+        || holds(text, b"{{", b"}}")
         || enclosed('<', '>')
         || (enclosed('{', '}') && !text.contains('"'))
         || enclosed('%', '%')
@@ -46,33 +55,59 @@ pub fn is_placeholder(text: &str, reader: Reader) -> bool {
         || matches!(text, "%s" | "%v" | "$@")
         || (reader == Reader::Shell && text.starts_with('`'))
         || text.strip_prefix('$').is_some_and(|name| match reader {
-            Reader::Shell => !name.is_empty() && is_name(name),
-            // Whatever fills in the file as a whole, such as envsubst, is given names in capitals.
-            Reader::Kubernetes => {
-                is_name(name)
-                    && name.bytes().any(|byte| byte.is_ascii_uppercase())
-                    && !name.bytes().any(|byte| byte.is_ascii_lowercase())
-            }
+            // `$$` is a dollar sign that Kubernetes leaves to the shell.
+            Reader::Shell => !name.is_empty() && is_name(name.strip_prefix('$').unwrap_or(name)),
+            Reader::Kubernetes => is_filled_in(name),
+            Reader::Program => is_filled_in(name) || is_key_of_argo(name),
         })
         || text.bytes().all(|byte| byte == b'*')
 }
 
+/// Whether a name is one for what fills in files as a whole, such as envsubst: in capitals.
+fn is_filled_in(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Whether a name is that of a key in Argo CD's Secret, or of another Secret and a key: `dex.github.clientSecret`,
+/// `github:token` (<https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/#sensitive-data-and-sso-client-secrets>).
+fn is_key_of_argo(name: &str) -> bool {
+    let mut words = name.split(['.', '-', ':']);
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphabetic())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    name.contains(['.', '-', ':']) && words.all(is_word)
+}
+
+/// Whether a text holds an opening bracket of a template and, somewhere behind it, the closing one.
+fn holds(text: &str, open: &[u8], close: &[u8]) -> bool {
+    let mut seen = false;
+    text.as_bytes().windows(2).any(|pair| {
+        let closes = seen && pair.ends_with(close);
+        seen |= pair == open;
+        closes
+    })
+}
+
 /// Whether a value is clearly something else than a secret: a switch, a path, an address, a public key, the place of a
 /// secret in a vault. Numbers are judged by [`is_number`].
-pub fn is_no_secret(value: &str) -> bool {
+pub fn is_no_secret(value: &str, reader: Reader) -> bool {
     let value = value.trim();
     value.is_empty()
-        || is_placeholder(value, Reader::Kubernetes)
+        || is_placeholder(value, reader)
         || is_switch(value)
         || is_path(value)
+        || is_class(value)
         || is_address(value)
+        || is_reference(value)
         || is_public(value)
 }
 
 fn is_switch(value: &str) -> bool {
     const SWITCHES: &[&str] = &[
         "true", "false", "yes", "no", "on", "off", "enabled", "disabled", "enable", "disable", "none", "null", "nil",
-        "0", "1",
+        "0", "1", "~",
     ];
     SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch))
 }
@@ -113,7 +148,19 @@ fn is_path(value: &str) -> bool {
             && segment.starts_with(|first: char| first.is_ascii_lowercase())
             && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
     };
-    value.contains('/') && segments.all(is_word)
+    // A user and a password (https://neo4j.com/docs/operations-manual/current/docker/introduction/).
+    let is_neo4j = value.starts_with("neo4j/");
+    value.contains('/') && !is_neo4j && segments.all(is_word)
+}
+
+/// Whether a value is the name of a class: `org.apache.kafka.common.security.JaasConfig`.
+fn is_class(value: &str) -> bool {
+    let Some((package, class)) = value.rsplit_once('.') else { return false };
+    let is_word = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    package.contains('.')
+        && package.split('.').all(is_word)
+        && class.starts_with(|first: char| first.is_ascii_uppercase())
+        && class.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether a word looks drawn by lot rather than chosen: it is long and mixes both cases and digits.
@@ -126,14 +173,11 @@ fn is_random(word: &str) -> bool {
 
 /// Whether a value is where something is to be found. A password within a URL is the business of another rule.
 fn is_address(value: &str) -> bool {
-    const VAULTS: &[&str] = &["vault:", ">>vault:", "bao:", "arn:", "gcp:secretmanager:", "ref+"];
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-' | b':'))
     };
-    value.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
-        || VAULTS.iter().any(|vault| value.starts_with(vault))
-        || value.contains("@azurekeyvault")
+    value.split_once("://").is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty())
 }
 
 fn is_public(value: &str) -> bool {
