@@ -17,6 +17,7 @@
 
 mod anchors;
 mod decode;
+mod flow;
 mod json;
 mod mark;
 mod scalar;
