@@ -10,7 +10,7 @@ use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, require_conta
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::document::{Held, Refusal, held, objects};
+use crate::document::{Held, Refusal, held, is_other_json, objects};
 use crate::inputs::{Input, reason};
 use crate::profile::{Namespaces, Profile, Target};
 use crate::report::{Output, Render, Rendered};
@@ -248,7 +248,7 @@ impl KnownNamespaces {
             if !text.contains("Namespace") {
                 return known;
             }
-            for document in read(&text, format(input)).filter_map(Result::ok) {
+            for document in read(&text, Format::Detect).filter_map(Result::ok) {
                 for object in objects(&document.node) {
                     let text = |keys: &[&str]| object.descend(keys).and_then(Node::as_str);
                     if text(&["kind"]) == Some("Namespace") && text(&["apiVersion"]) == Some("v1") {
@@ -327,7 +327,7 @@ impl Checker<'_> {
             return report;
         }
         let mut template = None;
-        for document in read(text, format(input)) {
+        for document in read(text, Format::Detect) {
             match document {
                 Ok(document) => self.check_document(input, name, &document, &mut report),
                 Err(error) => report.problems.push(Problem {
@@ -340,6 +340,11 @@ impl Checker<'_> {
                     ..Problem::default()
                 }),
             }
+        }
+        if report.objects == 0 && !report.problems.is_empty() && is_json(input) && is_other_json(text) {
+            report.problems.clear();
+            let reason = "it is no JSON that Kubernetes reads, and has no apiVersion";
+            report.skipped = vec![format!("{name}:1: no Kubernetes object: {reason}")];
         }
         if report.objects == 0
             && report.problems.is_empty()
@@ -522,15 +527,10 @@ pub(crate) fn point(line: u32, column: u32) -> Span {
     Span { line, column, end_line: line, end_column: column + 1 }
 }
 
-fn is_json(path: &FilePath) -> bool {
+/// Whether it is a JSON file of a folder: much of that is written for other tools, which also read comments in it.
+fn is_json(input: &Input) -> bool {
+    let Input::Found(path) = input else { return false };
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
-}
-
-fn format(input: &Input) -> Format {
-    match input.path() {
-        Some(path) if is_json(path) => Format::Json,
-        _ => Format::Detect,
-    }
 }
 
 /// Whether a text has what templates have, other than between quotes: there it is for whoever reads the object.

@@ -263,3 +263,59 @@ fn other_by_name(node: &Node<'_>, api_version: &str, kind: &str) -> Option<&'sta
 fn has_name(file: Option<&FilePath>, names: &[&str]) -> bool {
     file.and_then(FilePath::file_name).is_some_and(|name| names.iter().any(|of| name == *of))
 }
+
+/// Whether a text is JSON, maybe with comments and more, of which no object has an `apiVersion` at its top. What is not even
+/// that, such as JSON that ends too early, may be anything.
+pub(crate) fn is_other_json(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // The brackets that are open, and how many of them are braces.
+    let mut open = Vec::new();
+    let mut braces = 0;
+    let mut any = false;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let rest = &text[at..];
+        let length = match byte {
+            b'"' => {
+                let Some(length) = string_length(rest) else { return false };
+                let is_name = rest[length..].trim_start().starts_with(':');
+                if braces <= 1 && is_name && &rest[..length] == "\"apiVersion\"" {
+                    return false;
+                }
+                length
+            }
+            b'/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            b'/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            b'#' => rest.find('\n').unwrap_or(rest.len()),
+            b'{' | b'[' => {
+                open.push(*byte);
+                braces += usize::from(*byte == b'{');
+                any = true;
+                1
+            }
+            b'}' | b']' => {
+                let matching = if *byte == b'}' { b'{' } else { b'[' };
+                if open.pop() != Some(matching) {
+                    return false;
+                }
+                braces -= usize::from(*byte == b'}');
+                1
+            }
+            _ if rest.starts_with("apiVersion") && braces <= 1 => return false,
+            _ => rest.chars().next().map_or(1, char::len_utf8),
+        };
+        at += length;
+    }
+    any && open.is_empty()
+}
+
+/// How long the string is with which a text starts, its quotes included.
+fn string_length(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map(|end| end + 2)
+}

@@ -153,10 +153,19 @@ impl<'o, R: Render> Output<'o, R> {
             )?;
         }
         writeln!(self.err, "{}", sentence(summary))?;
-        for (what, parts) in [("not judged by any policy", not_judged(summary)), ("skipped", skipped(summary))] {
-            if !parts.is_empty() {
+        let judged: usize = summary.not_judged.values().sum();
+        for (what, parts, number) in [
+            ("not judged by any policy", not_judged(summary), judged),
+            ("skipped", skipped(summary), summary.skipped + summary.hidden),
+        ] {
+            if number > 0 {
                 let parts = printable(&parts.join(", "));
-                writeln!(self.err, "{what}: {parts}{}", if self.verbose { "" } else { "; -v names them" })?;
+                let named = match (self.verbose, number) {
+                    (true, _) => "",
+                    (false, 1) => "; -v names it",
+                    (false, _) => "; -v names them",
+                };
+                writeln!(self.err, "{what}: {parts}{named}")?;
             }
         }
         self.err.flush()

@@ -268,6 +268,51 @@ fn what_other_tools_read_is_skipped() {
     }
 }
 
+/// What a file holds decides how it is read, as kubectl has it, and not its name.
+#[test]
+fn a_json_file_is_read_as_kubectl_reads_it() {
+    let json = "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"spec\": {\"containers\": [{\"name\": \"app\", \"image\": \"nginx\"}]}}";
+    for text in [
+        pod(""),
+        format!("# a comment\n---\n{}", pod("")),
+        json.replacen('{', "{ # a comment\n", 1),
+        json.replace("\"nginx\"", "nginx,"),
+        format!("{json}\n{json}"),
+        format!("{json}\n---\n{json}"),
+    ] {
+        let (status, out, err) = check(&[("pod.json", text.as_bytes())], &["."]);
+        assert_eq!(status, 1, "{text}{err}");
+        assert!(out.contains("deny[run-as-nonroot/non-root]"), "{text}{out}");
+    }
+    for text in [
+        json.replacen('{', "{ // a comment\n", 1),
+        json.replacen('{', "{\"kind\": \"Pod\",", 1),
+        format!("{json}\n{json}\n{}", pod("")),
+        format!("// a comment\n[{json}]"),
+        json.replacen("\"v1\",", "\"v1\" /* a comment */,,", 1),
+    ] {
+        let (status, _, err) = check(&[("pod.json", text.as_bytes())], &["."]);
+        assert_eq!(status, 2, "{text}{err}");
+    }
+}
+
+#[test]
+fn json_that_is_plainly_for_another_tool_is_skipped() {
+    let tsconfig = "// see \"apiVersion\": of the server\n{\n  \"extends\": \"a//b\", /* { */\n  \"nested\": {\"apiVersion\": 1,},\n}\n";
+    for text in [tsconfig, "[\n\t\"a\" // b\n]\n", "{\"a\": 1, // {{\n \"a\": 2}\n"] {
+        let (status, _, err) = check(&[("web/tsconfig.json", text.as_bytes())], &["."]);
+        assert_eq!(status, 0, "{text}{err}");
+        assert!(err.ends_with("\nskipped: 1 document that is no Kubernetes object; -v names it\n"), "{err}");
+        // What is named is meant to be checked, and so is what is no JSON.
+        let (status, _, err) = check(&[("web/tsconfig.json", text.as_bytes())], &["web/tsconfig.json"]);
+        assert_eq!(status, 2, "{text}{err}");
+        let (status, _, err) = check(&[("web/tsconfig.yaml", text.as_bytes())], &["."]);
+        assert_eq!(status, 2, "{text}{err}");
+    }
+    let (status, _, err) = check(&[("web/package.json", b"{\"name\": \"web\", \"files\": [")], &["."]);
+    assert_eq!(status, 2, "{err}");
+}
+
 /// An object of no policy is neither an error nor a pass.
 #[test]
 #[expect(clippy::format_collect, reason = "a few lines of input, written plainly")]
