@@ -14,6 +14,7 @@ use crate::document::{Held, Refusal, held, is_other_json, objects};
 use crate::inputs::{Input, reason};
 use crate::profile::{Namespaces, Profile, Target};
 use crate::report::{Output, Render, Rendered};
+use crate::source::Source;
 
 /// How many files are judged before what was found in them is printed. It bounds the memory, whatever the number of
 /// files, and is large enough to keep every core busy.
@@ -60,7 +61,7 @@ pub struct Secret(pub Vec<String>);
 
 impl Secret {
     /// What is below a node. Texts of a few characters would hide half of the file.
-    fn of(node: &Node<'_>) -> Self {
+    pub(crate) fn of(node: &Node<'_>) -> Self {
         const SHORTEST: usize = 4;
         fn collect(node: &Node<'_>, texts: &mut Vec<String>) {
             match &node.data {
@@ -326,10 +327,11 @@ impl Checker<'_> {
             });
             return report;
         }
+        let source = Source::new(name, input.path(), text);
         let mut template = None;
         for document in read(text, Format::Detect) {
             match document {
-                Ok(document) => self.check_document(input, name, &document, &mut report),
+                Ok(document) => self.check_document(&source, &document, &mut report),
                 Err(error) => report.problems.push(Problem {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
@@ -360,26 +362,32 @@ impl Checker<'_> {
         report
     }
 
-    fn check_document(&self, input: &Input, file: &str, document: &Document<'_>, report: &mut FileReport) {
+    fn check_document(&self, source: &Source<'_>, document: &Document<'_>, report: &mut FileReport) {
         for object in objects(&document.node) {
             let object = &*object;
-            match held(object, input.path()) {
+            match held(object, source.path) {
                 Held::Nothing => {}
                 Held::Other(reason) => {
                     let line = object.span.line.max(1);
-                    report.skipped.push(format!("{file}:{line}: no Kubernetes object: {reason}"));
+                    report.skipped.push(format!("{}:{line}: no Kubernetes object: {reason}", source.name));
                 }
-                Held::Refused(refusal) => report.problems.push(refused(file, object, refusal)),
+                Held::Refused(refusal) => report.problems.push(source.refused(object, refusal)),
                 Held::Object => {
-                    if let Err(error) = self.judge(file, document.index, object, report) {
-                        report.problems.push(unreadable(file, object, &error));
+                    if let Err(error) = self.judge(source, document.index, object, report) {
+                        report.problems.push(source.unreadable(object, &error));
                     }
                 }
             }
         }
     }
 
-    fn judge(&self, file: &str, document: usize, object: &Node<'_>, report: &mut FileReport) -> Result<(), ReadError> {
+    fn judge(
+        &self,
+        source: &Source<'_>,
+        document: usize,
+        object: &Node<'_>,
+        report: &mut FileReport,
+    ) -> Result<(), ReadError> {
         let mut request = Request::create(object, self.namespace)?;
         let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
         let (group, version) = split_api_version(api_version);
@@ -395,7 +403,7 @@ impl Checker<'_> {
         let mut errors: Vec<ReadError> = Vec::new();
         // Whether or not a policy is for it: of a workload without containers none would find anything.
         if let Err(error) = require_containers(&request) {
-            report.problems.push(unreadable(file, object, &error));
+            report.problems.push(source.unreadable(object, &error));
             errors.push(error);
         }
         let mut is_judged = false;
@@ -423,7 +431,7 @@ impl Checker<'_> {
                         level: finding.level,
                         message: finding.message,
                         path: finding.path,
-                        file: file.to_owned(),
+                        file: source.name.to_owned(),
                         document,
                         span,
                         object: ObjectName {
@@ -440,11 +448,11 @@ impl Checker<'_> {
                 // Several policies may read the field that is broken: once is enough.
                 Err(EvaluationError::Object(error)) if errors.contains(&error) => {}
                 Err(EvaluationError::Object(error)) => {
-                    report.problems.push(unreadable(file, object, &error));
+                    report.problems.push(source.unreadable(object, &error));
                     errors.push(error);
                 }
                 Err(EvaluationError::Module(error)) => report.problems.push(Problem {
-                    file: file.to_owned(),
+                    file: source.name.to_owned(),
                     span: object.span,
                     message: format!("policy {}: {error}", policy.name),
                     ..Problem::default()
@@ -453,13 +461,13 @@ impl Checker<'_> {
         }
         if is_judged {
             report.objects += 1;
-        } else if let Some(problem) = self.of_another_version(file, object, &target, api_version) {
+        } else if let Some(problem) = self.of_another_version(source, object, &target, api_version) {
             report.problems.push(problem);
         } else if errors.is_empty() {
             let line = object.span.line.max(1);
             report.not_judged.push(NotJudged {
                 kind: KindName { kind: request.kind.to_owned(), group: group.to_owned() },
-                name: format!("{file}:{line}: {} {} ({api_version})", request.kind, request.name),
+                name: format!("{}:{line}: {} {} ({api_version})", source.name, request.kind, request.name),
             });
         }
         Ok(())
@@ -469,7 +477,7 @@ impl Checker<'_> {
     /// object before its policies see it, if it takes this version at all.
     fn of_another_version(
         &self,
-        file: &str,
+        source: &Source<'_>,
         object: &Node<'_>,
         target: &Target<'_>,
         api_version: &str,
@@ -499,27 +507,7 @@ impl Checker<'_> {
             ),
         };
         let refusal = Refusal { path: Path::of(&["apiVersion"]), span: None, message, help: Some(help) };
-        Some(refused(file, object, refusal))
-    }
-}
-
-/// An object that no API server, and so no policy, would ever see.
-fn refused(file: &str, object: &Node<'_>, refusal: Refusal) -> Problem {
-    let Refusal { path, span, message, help } = refusal;
-    let (nearest, _) = object.nearest(&path);
-    let span = span.unwrap_or(nearest.node.span);
-    Problem { file: file.to_owned(), span, path: Some(path), message, help, secret: None }
-}
-
-fn unreadable(file: &str, object: &Node<'_>, error: &ReadError) -> Problem {
-    let (nearest, _) = object.nearest(&error.path);
-    Problem {
-        file: file.to_owned(),
-        span: nearest.node.span,
-        path: Some(error.path.clone()),
-        message: error.to_string(),
-        help: None,
-        secret: error.may_hold_secret().then(|| Secret::of(nearest.node)),
+        Some(source.refused(object, refusal))
     }
 }
 

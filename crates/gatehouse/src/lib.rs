@@ -12,3 +12,4 @@ pub mod report;
 mod document;
 mod documentation;
 mod selector;
+mod source;

@@ -268,6 +268,53 @@ fn what_other_tools_read_is_skipped() {
     }
 }
 
+/// What YAML makes of a value without quotes is said, and what to write; and so is what quotes make of one.
+#[test]
+fn a_value_with_the_wrong_quotes_is_explained() {
+    let labels = |value: &str| pod("").replace("  name: a\n", &format!("  name: {value}\n"));
+    for (text, help) in [
+        (labels("yes"), "help: YAML reads yes without quotes as the boolean true: write \"yes\"\n"),
+        (labels("Off # c"), "help: YAML reads Off without quotes as the boolean false: write \"Off\"\n"),
+        (labels("1.20"), "help: YAML reads 1.20 without quotes as the number 1.2: write \"1.20\"\n"),
+        (labels("0755"), "help: YAML reads 0755 without quotes as the number 493 (octal): write \"0755\"\n"),
+        (labels("0o17"), "help: YAML reads 0o17 without quotes as the number 15 (octal): write \"0o17\"\n"),
+        (labels("0x1F"), "help: YAML reads 0x1F without quotes as the number 31 (hexadecimal): write \"0x1F\"\n"),
+        (labels("08"), "help: YAML reads 08 without quotes as the number 8: write \"08\"\n"),
+        (labels("1_000"), "help: YAML reads 1_000 without quotes as the number 1000: write \"1_000\"\n"),
+        (labels("1e3"), "help: YAML reads 1e3 without quotes as the number 1000: write \"1e3\"\n"),
+        (labels("42"), "help: YAML reads 42 without quotes as a number: write \"42\"\n"),
+        (
+            pod("    env: [{name: A, value: yes}]\n"),
+            "help: YAML reads this without quotes as a boolean: put it in quotes\n",
+        ),
+        (pod("    args: [-n, 0755]\n"), "help: YAML reads this without quotes as a number: put it in quotes\n"),
+        (pod("    securityContext: {runAsUser: \"1001\"}\n"), "help: the quotes make it a string: write 1001\n"),
+        (pod("    securityContext: {runAsNonRoot: 'true'}\n"), "help: the quotes make it a string: write true\n"),
+        (
+            "{\"apiVersion\": \"v1\", \"kind\": 5}".to_owned(),
+            "help: YAML reads 5 without quotes as a number: write \"5\"\n",
+        ),
+    ] {
+        let (status, _, err) = check(&[("a.yaml", text.as_bytes())], &["a.yaml"]);
+        assert_eq!(status, 2, "{text}{err}");
+        assert!(err.contains(help), "{text}{err}\ndoes not say {help}");
+    }
+    for text in [
+        labels("[yes]"),
+        labels("!!bool \"yes\""),
+        pod("    securityContext: {runAsUser: \"a\"}\n"),
+        pod("    securityContext: {runAsUser: \"0x1F\"}\n"),
+        pod("    securityContext: {runAsUser: one}\n"),
+        pod("    securityContext: {runAsUser: 1.5}\n"),
+        pod("    securityContext: {runAsNonRoot: \"yes\"}\n"),
+        labels("&a yes").replace("kind: Pod", "x: &b yes\nkind: *b"),
+    ] {
+        let (status, _, err) = check(&[("a.yaml", text.as_bytes())], &["a.yaml"]);
+        assert_eq!(status, 2, "{text}{err}");
+        assert!(!err.contains("help: "), "{text}{err}");
+    }
+}
+
 /// What a file holds decides how it is read, as kubectl has it, and not its name.
 #[test]
 fn a_json_file_is_read_as_kubectl_reads_it() {

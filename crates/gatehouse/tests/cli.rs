@@ -116,7 +116,8 @@ fn json_output_holds_the_errors() {
          "message": "Kubernetes 1.36 has no kind \"deployment\" in \"apps/v1\"", "help": "write kind: Deployment"},
         {"file": "secret.yaml", "line": 4, "column": 77, "end_line": 4, "end_column": 85,
          "path": "spec.containers[0].env[0].value",
-         "message": "spec.containers[0].env[0].value: expected a string", "help": null},
+         "message": "spec.containers[0].env[0].value: expected a string",
+         "help": "YAML reads this without quotes as a number: put it in quotes"},
         {"file": "missing.yaml", "line": null, "column": null, "end_line": null, "end_column": null, "path": null,
          "message": "there is no such file or folder", "help": null},
     ]);
