@@ -8,4 +8,6 @@ pub mod wasm;
 
 pub use evaluator::{EvaluationError, Evaluator};
 pub use native::{POLICIES, policy};
-pub use resources::{Removed, is_namespaced, removed, resource};
+pub use resources::{
+    Part, Removed, Unserved, api_version_of, is_list, is_namespaced, is_own_group, plural, removed, resource, unserved,
+};

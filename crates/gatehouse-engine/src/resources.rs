@@ -1,43 +1,62 @@
 //! What the API calls the kinds that files hold: a file says `kind: Ingress`, rules say `ingresses`.
 
+mod others;
+mod own;
+mod unserved;
+
 use std::borrow::Cow;
 
-/// The resource of a kind, as rules and requests name it: `networkpolicies` for `NetworkPolicy`.
-///
-/// Without an API server to ask, it is the plural that code generators give a kind; all kinds of Kubernetes itself follow
-/// it, and nearly all others (<https://github.com/kubernetes/gengo/blob/master/namer/plural_namer.go>).
+use others::Scope;
+pub use unserved::{Part, Unserved, is_list, is_own_group, unserved};
+
+/// The resource of a kind, as rules and requests name it: `networkpolicies` for `NetworkPolicy`. Of a kind that is not
+/// Kubernetes' own, without an API server to ask, it is the plural that code generators give it.
 #[must_use]
 pub fn resource(group: &str, kind: &str) -> Cow<'static, str> {
+    if let Some(known) = own::KINDS.iter().find(|known| known.kind == kind && known.group == group) {
+        return known.resource.into();
+    }
     match (group, kind) {
-        ("metrics.k8s.io", "PodMetrics") => return "pods".into(),
-        ("metrics.k8s.io", "NodeMetrics") => return "nodes".into(),
-        ("security.openshift.io", "SecurityContextConstraints") => return "securitycontextconstraints".into(),
-        _ => {}
+        ("metrics.k8s.io", "PodMetrics") => "pods".into(),
+        ("metrics.k8s.io", "NodeMetrics") => "nodes".into(),
+        ("security.openshift.io", "SecurityContextConstraints") => "securitycontextconstraints".into(),
+        _ => plural(kind.to_ascii_lowercase()).into(),
     }
-    let singular = kind.to_ascii_lowercase();
-    if singular.ends_with("endpoints") || singular.ends_with("redis") {
-        return singular.into();
+}
+
+/// The plural of a kind, its letters as they are: `NetworkPolicies`. All kinds of Kubernetes itself follow these rules, and
+/// nearly all others (<https://github.com/kubernetes/gengo/blob/master/namer/plural_namer.go>).
+#[must_use]
+pub fn plural(kind: String) -> String {
+    let ends = |end: &str| {
+        let start = kind.len().checked_sub(end.len());
+        start.and_then(|start| kind.get(start..)).is_some_and(|its| its.eq_ignore_ascii_case(end))
+    };
+    if ends("endpoints") || ends("redis") {
+        return kind;
     }
-    match singular.as_bytes() {
-        [stem @ .., vowel, b'y'] if !b"aeiou".contains(vowel) => format!("{}ies", &singular[..=stem.len()]).into(),
-        [.., b's' | b'x' | b'z'] | [.., b'c' | b's', b'h'] => (singular + "es").into(),
-        [] => singular.into(),
-        _ => (singular + "s").into(),
+    match kind.as_bytes() {
+        [stem @ .., vowel, b'y' | b'Y'] if !b"aeiouAEIOU".contains(vowel) => format!("{}ies", &kind[..=stem.len()]),
+        [.., b's' | b'x' | b'z' | b'S' | b'X' | b'Z'] | [.., b'c' | b's', b'h'] => kind + "es",
+        [] => kind,
+        _ => kind + "s",
     }
 }
 
 /// Whether objects of a kind live in a namespace; `None` for a kind that is not known here.
 #[must_use]
 pub fn is_namespaced(group: &str, kind: &str) -> Option<bool> {
-    let holds =
-        |table: &[(&str, &[&str])]| table.iter().any(|(its_group, kinds)| *its_group == group && kinds.contains(&kind));
-    if holds(NAMESPACED) {
-        Some(true)
-    } else if holds(OF_THE_CLUSTER) {
-        Some(false)
-    } else {
-        None
+    if let Some(known) = own::KINDS.iter().find(|known| known.kind == kind && known.group == group) {
+        return known.namespaced;
     }
+    let (_, scope, _) = others::KINDS.iter().find(|(of, _, kinds)| *of == group && kinds.contains(&kind))?;
+    Some(*scope == Scope::Namespaced)
+}
+
+/// The best `apiVersion` of a kind of Kubernetes' own, whatever its letters' case.
+#[must_use]
+pub fn api_version_of(kind: &str) -> Option<&'static str> {
+    own::KINDS.iter().find(|known| known.kind.eq_ignore_ascii_case(kind)).map(|known| known.api_version)
 }
 
 /// What became of a version of the API that no API server serves any more.
@@ -69,105 +88,6 @@ pub fn removed(api_version: &str, kind: &str) -> Option<Removed> {
     Some(Removed { release, successor })
 }
 
-const NAMESPACED: &[(&str, &[&str])] = &[
-    (
-        "",
-        &[
-            "Binding",
-            "ConfigMap",
-            "Endpoints",
-            "Event",
-            "LimitRange",
-            "PersistentVolumeClaim",
-            "Pod",
-            "PodTemplate",
-            "ReplicationController",
-            "ResourceQuota",
-            "Secret",
-            "Service",
-            "ServiceAccount",
-        ],
-    ),
-    ("apps", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
-    ("authorization.k8s.io", &["LocalSubjectAccessReview"]),
-    ("autoscaling", &["HorizontalPodAutoscaler"]),
-    ("autoscaling.k8s.io", &["VerticalPodAutoscaler", "VerticalPodAutoscalerCheckpoint"]),
-    ("batch", &["CronJob", "Job"]),
-    ("coordination.k8s.io", &["Lease", "LeaseCandidate"]),
-    ("discovery.k8s.io", &["EndpointSlice"]),
-    ("events.k8s.io", &["Event"]),
-    ("networking.k8s.io", &["Ingress", "NetworkPolicy"]),
-    ("policy", &["PodDisruptionBudget"]),
-    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"]),
-    ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"]),
-    ("storage.k8s.io", &["CSIStorageCapacity"]),
-    (
-        "gateway.networking.k8s.io",
-        &[
-            "BackendTLSPolicy",
-            "GRPCRoute",
-            "Gateway",
-            "HTTPRoute",
-            "ListenerSet",
-            "ReferenceGrant",
-            "TCPRoute",
-            "TLSRoute",
-            "UDPRoute",
-        ],
-    ),
-    ("cert-manager.io", &["Certificate", "CertificateRequest", "Issuer"]),
-    ("acme.cert-manager.io", &["Challenge", "Order"]),
-    (
-        "monitoring.coreos.com",
-        &[
-            "Alertmanager",
-            "AlertmanagerConfig",
-            "PodMonitor",
-            "Probe",
-            "Prometheus",
-            "PrometheusAgent",
-            "PrometheusRule",
-            "ScrapeConfig",
-            "ServiceMonitor",
-            "ThanosRuler",
-        ],
-    ),
-    ("policies.kubewarden.io", &["AdmissionPolicy", "AdmissionPolicyGroup"]),
-    ("redis.redis.opstreelabs.in", &["Redis", "RedisCluster", "RedisReplication", "RedisSentinel"]),
-];
-
-const OF_THE_CLUSTER: &[(&str, &[&str])] = &[
-    ("", &["ComponentStatus", "Namespace", "Node", "PersistentVolume"]),
-    (
-        "admissionregistration.k8s.io",
-        &[
-            "MutatingAdmissionPolicy",
-            "MutatingAdmissionPolicyBinding",
-            "MutatingWebhookConfiguration",
-            "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding",
-            "ValidatingWebhookConfiguration",
-        ],
-    ),
-    ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
-    ("apiregistration.k8s.io", &["APIService"]),
-    ("authentication.k8s.io", &["SelfSubjectReview", "TokenReview"]),
-    ("authorization.k8s.io", &["SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"]),
-    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
-    ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
-    ("internal.apiserver.k8s.io", &["StorageVersion"]),
-    ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
-    ("node.k8s.io", &["RuntimeClass"]),
-    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
-    ("resource.k8s.io", &["DeviceClass", "DeviceTaintRule", "ResourceSlice"]),
-    ("scheduling.k8s.io", &["PriorityClass"]),
-    ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
-    ("storagemigration.k8s.io", &["StorageVersionMigration"]),
-    ("cert-manager.io", &["ClusterIssuer"]),
-    ("gateway.networking.k8s.io", &["GatewayClass"]),
-    ("policies.kubewarden.io", &["ClusterAdmissionPolicy", "ClusterAdmissionPolicyGroup", "PolicyServer"]),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +105,7 @@ mod tests {
             ("gateway.networking.k8s.io", "Gateway", "gateways"),
             ("gateway.networking.k8s.io", "GatewayClass", "gatewayclasses"),
             ("monitoring.coreos.com", "Prometheus", "prometheuses"),
+            ("metrics.k8s.io", "PodMetrics", "pods"),
             ("redis.redis.opstreelabs.in", "Redis", "redis"),
             ("redis.redis.opstreelabs.in", "RedisCluster", "redisclusters"),
             ("appmesh.k8s.aws", "Mesh", "meshes"),
@@ -215,10 +136,20 @@ mod tests {
 
     #[test]
     fn says_of_no_kind_both() {
-        for (group, kinds) in OF_THE_CLUSTER {
+        for (group, scope, kinds) in others::KINDS {
             for kind in *kinds {
-                assert_eq!(is_namespaced(group, kind), Some(false), "{group}/{kind}");
+                assert_eq!(is_namespaced(group, kind), Some(*scope == Scope::Namespaced), "{group}/{kind}");
             }
         }
+    }
+
+    /// The rules for plurals hold for all that Kubernetes serves, so they may be trusted with what it does not.
+    #[test]
+    fn plurals_are_as_kubernetes_has_them() {
+        for known in own::KINDS.iter().filter(|known| known.namespaced.is_some()) {
+            assert_eq!(plural(known.kind.to_ascii_lowercase()), known.resource);
+        }
+        assert_eq!(plural("NetworkPolicy".to_owned()), "NetworkPolicies");
+        assert_eq!(plural("Endpoints".to_owned()), "Endpoints");
     }
 }

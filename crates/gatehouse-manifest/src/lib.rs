@@ -17,6 +17,7 @@
 
 mod anchors;
 mod decode;
+mod flow;
 mod json;
 mod mark;
 mod scalar;
@@ -111,7 +112,9 @@ impl<'a> Iterator for Documents<'a> {
         };
         let (start, index) = (json.mark(), json.index());
         let error = match json.next()? {
-            Err(error) if self.detect => error,
+            // Kubernetes takes two values of JSON in a row for a sign that there is no YAML to come (`YAMLOrJSONDecoder` in
+            // https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go).
+            Err(error) if self.detect && index < 2 => error,
             read => return Some(read),
         };
         let mut yaml = Box::new(yaml::Reader::new(self.text, start, index));

@@ -3,10 +3,10 @@
 //! What the parser says of positions is made better on the way: a block scalar stands from its `|` or `>` to its last
 //! character, a list from its first `-`, and a collection without brackets ends with its last part.
 //!
-//! Where go-yaml would read another value than the parser, the text is refused: line breaks that only YAML 1.1 knows,
-//! some punctuation between brackets, odd names of anchors. Known to differ all the same: go-yaml refuses tabs before the
-//! first key, `\/` in quotes and a merge of an anchored list, which are read here; it reads a lone `-` between brackets,
-//! `"a"# b` and a text that is neither list nor mapping followed by anything, which are refused here; at the top of a
+//! Where go-yaml would read another value than the parser, its value is read (a `:` or `-` before a bracket, see `flow.rs`) or
+//! the text is refused: line breaks that only YAML 1.1 knows, some punctuation between brackets, odd names of anchors. Known
+//! to differ all the same: go-yaml refuses tabs before the first key, `\/` in quotes and a merge of an anchored list, which
+//! are read here; it reads `"a"# b` and whatever follows the end of a document, which are refused here; at the top of a
 //! document it has no block scalar without indentation.
 
 use std::borrow::Cow;
@@ -18,6 +18,7 @@ use granit_parser::{
 };
 
 use crate::anchors::{Anchors, Budget, Part};
+use crate::flow::{Kept, READINGS, StandIns, document_end, is_bracket, is_kept, kept_everywhere, owned};
 use crate::mark::{Mark, error_at};
 use crate::scalar::{Scalar, Tag};
 use crate::tree::{Builder, Kind, too_deep};
@@ -41,6 +42,12 @@ pub(crate) struct Reader<'a> {
     index: usize,
     /// What aliases may still add.
     budget: Budget,
+    /// Where the document starts that is being read, and whether there are directives before it.
+    start: (Mark, bool),
+    /// The characters of that document that belong to texts, though the parser has them as punctuation.
+    kept: Vec<Kept>,
+    /// What stands in their places, where the document is read once more.
+    stand_ins: Option<StandIns>,
 }
 
 impl<'a> Reader<'a> {
@@ -62,15 +69,57 @@ impl<'a> Reader<'a> {
             odd_break: find_odd_break(text, origin.byte),
             index,
             budget: Budget::of(text),
+            start: (origin, false),
+            kept: Vec::new(),
+            stand_ins: None,
         }
     }
 
     pub fn next(&mut self) -> Option<Result<Document<'a>, SyntaxError>> {
         let index = self.index;
+        let mut read = self.next_node()?;
+        if !self.kept.is_empty() {
+            read = self.read_again(index);
+        }
+        Some(read.map(|node| Document { node, index }))
+    }
+
+    /// Reads a document once more, with what belongs to its texts where the parser can see it. Each reading may come further
+    /// than the one before, and find more.
+    fn read_again(&mut self, index: usize) -> Result<Node<'a>, SyntaxError> {
+        let kept = std::mem::take(&mut self.kept);
+        let (start, has_directives) = self.start;
+        let text = &self.text[start.byte..];
+        let text = &text[..document_end(text)];
+        let first = kept.first().map_or(start.byte, |(at, _)| *at);
+        let refused = || {
+            let message = "between brackets, Kubernetes takes this for a part of the text; use quotes";
+            Err(start.advanced(self.text, first).error(message))
+        };
+        let Some(stand_ins) = StandIns::absent_from(text).filter(|_| !has_directives) else { return refused() };
+        let mut bytes = text.as_bytes().to_vec();
+        let mut kept: Vec<Kept> = kept.into_iter().map(|(at, byte)| (at - start.byte, byte)).collect();
+        kept.extend(kept_everywhere(text));
+        for _ in 0..READINGS {
+            stand_ins.put(&mut bytes, &kept);
+            let Ok(text) = str::from_utf8(&bytes) else { break };
+            let mut reader = Reader::new(text, Mark { byte: 0, ..start }, index);
+            reader.stand_ins = Some(stand_ins);
+            let read = reader.next_node();
+            kept = reader.kept;
+            if kept.is_empty() {
+                return read.map_or_else(refused, |read| read.map(owned));
+            }
+        }
+        refused()
+    }
+
+    /// The next document's tree.
+    fn next_node(&mut self) -> Option<Result<Node<'a>, SyntaxError>> {
         let read = loop {
             match self.parser.as_mut()?.next_event() {
                 Some(Ok((Event::DocumentStart(..), between))) => {
-                    self.start_document(self.mark(between.end));
+                    self.start_document(self.mark(between.start), self.mark(between.end));
                     break self.document();
                 }
                 Some(Err(error)) => break Err(self.syntax_error(&error)),
@@ -91,7 +140,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.index += 1;
-        Some(read.map(|node| Document { node, index }))
+        Some(read)
     }
 
     /// A document whose start has been read.
@@ -130,7 +179,16 @@ impl<'a> Reader<'a> {
     fn part(&mut self, parent: Option<Kind>) -> Result<Option<(Part<'a>, usize)>, SyntaxError> {
         let (event, between) = match self.parser.as_mut().and_then(Parser::next_event) {
             Some(Ok(next)) => next,
-            Some(Err(error)) => return Err(self.syntax_error(&error)),
+            Some(Err(error)) => {
+                let at = self.mark(*error.marker()).byte;
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PlainScalarStartsWithDashFlowIndicator | ErrorKind::InvalidColonPlacement
+                ) {
+                    self.kept.extend(is_kept(self.text, at));
+                }
+                return Err(self.syntax_error(&error));
+            }
             None => return Ok(None),
         };
         let (part, anchor) = match event {
@@ -141,7 +199,10 @@ impl<'a> Reader<'a> {
                 if style == ScalarStyle::Plain {
                     check_start(&text).map_err(|message| self.mark(between.start).error(message))?;
                 }
-                let (text, span) = self.scalar(text, style, between);
+                let (mut text, span) = self.scalar(text, style, between);
+                if let Some(stand_ins) = self.stand_ins {
+                    text = stand_ins.undo(text);
+                }
                 let tag = match tag {
                     Some(tag) => Tag::new(&tag),
                     None if style == ScalarStyle::Plain => Tag::None,
@@ -200,24 +261,32 @@ impl<'a> Reader<'a> {
         start.to(self.cursor)
     }
 
-    /// Between brackets go-yaml has a `?` without a space mark a key, a `:` before a bracket or comma belong to the text,
-    /// and a comma to the tag before it. Whoever writes so means something else; it is refused.
-    fn check_flow(&self, style: ScalarStyle, between: Between) -> Result<(), SyntaxError> {
+    /// Between brackets go-yaml has a `?` mark a key, wherever it stands, a `:` at the start of a text mark a value, and a comma
+    /// or bracket belong to the tag before it. Whoever writes so means something else; it is refused.
+    fn check_flow(&mut self, style: ScalarStyle, between: Between) -> Result<(), SyntaxError> {
         let (start, end) = (self.mark(between.start), self.mark(between.end));
         let follows = |at: usize| self.text.as_bytes().get(at).copied();
-        let bracket = |byte: Option<u8>| matches!(byte, Some(b',' | b'[' | b']' | b'{' | b'}'));
-        let (place, message) = if style == ScalarStyle::Plain && start != end && follows(start.byte) == Some(b'?') {
-            (start, "between brackets, Kubernetes takes this `?` for the mark of a key; use quotes")
-        } else if style == ScalarStyle::Plain && follows(end.byte) == Some(b':') && bracket(follows(end.byte + 1)) {
-            (end, "between brackets, Kubernetes takes this `:` for a part of the text; put a space behind it")
-        } else if let Some(tag) =
-            between.tag_span().map(|tag| self.mark(tag.end)).filter(|tag| bracket(follows(tag.byte)))
-        {
-            (tag, "between brackets, Kubernetes takes this for a part of the tag; put a space before it")
-        } else {
-            return Ok(());
-        };
-        Err(place.error(message))
+        if style == ScalarStyle::Plain && start != end {
+            let text = &self.text[start.byte..end.byte];
+            if let Some(at) = text.find('?') {
+                let message = "between brackets, Kubernetes takes this `?` for the mark of a key; use quotes";
+                return Err(start.advanced(self.text, start.byte + at).error(message));
+            }
+            if text.starts_with(':') {
+                let message = "between brackets, Kubernetes takes this `:` for the mark of a value; use quotes";
+                return Err(start.error(message));
+            }
+            let blanks = self.text[end.byte..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+            self.kept.extend(is_kept(self.text, end.byte + blanks.count()).filter(|(_, byte)| *byte == b':'));
+        }
+        let tag = between.tag_span().map(|tag| self.mark(tag.end));
+        match tag.filter(|tag| follows(tag.byte).is_some_and(is_bracket)) {
+            Some(tag) => {
+                let message = "between brackets, Kubernetes takes this for a part of the tag; put a space before it";
+                Err(tag.error(message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The text of a scalar and its place. The cursor moves behind it.
@@ -283,13 +352,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn start_document(&mut self, start: Mark) {
-        self.cursor = start;
+    fn start_document(&mut self, start: Mark, end: Mark) {
+        let before = self.boundary.and_then(|boundary| self.text.get(boundary.byte..start.byte)).unwrap_or_default();
+        let has_directives = before.lines().any(|line| line.starts_with('%'));
+        // Without a `---` the document starts where its first part does.
+        let is_marked = self.text[start.byte..end.byte.max(start.byte)].starts_with("---");
+        self.start = (if is_marked { end } else { start }, has_directives);
+        self.kept.clear();
+        self.cursor = end;
         self.flow = 0;
         if self.boundary.is_none() {
-            self.boundary = Some(start);
-            if self.odd_break.is_some_and(|at| at < start.byte) {
-                self.odd_break = find_odd_break(self.text, start.byte);
+            self.boundary = Some(end);
+            if self.odd_break.is_some_and(|at| at < end.byte) {
+                self.odd_break = find_odd_break(self.text, end.byte);
             }
         }
     }

@@ -89,9 +89,25 @@ fn what_go_yaml_reads_otherwise() {
     refused("a: 1 # \u{2028}b: 2\n", 1, 8, "Kubernetes takes \\u{2028} for a line break");
     refused("a: \"\u{85}\"\n", 1, 5, "Kubernetes takes \\u{85} for a line break");
     refused("a: [?b]\n", 1, 5, "Kubernetes takes this `?`");
-    refused("a: {b:, c: 1}\n", 1, 6, "Kubernetes takes this `:`");
+    refused("a: [b, http://c/?d=e]\n", 1, 17, "Kubernetes takes this `?`");
+    refused("a: [::1]\n", 1, 5, "Kubernetes takes this `:`");
+    // Every character that could stand in for the `:` is there already.
+    let all_ascii: String = ('!'..='~').filter(|of| *of != '\'').collect();
+    refused(&format!("a: [b:]\nc: '{all_ascii}'\n"), 1, 6, "Kubernetes takes this for a part of the text; use quotes");
     refused("a: [!b, c]\n", 1, 7, "Kubernetes takes this");
-    assert_eq!(all("a: ?b\nc: d:e\nf: [g?, \"h\":i]\n", Format::Yaml).len(), 1);
+    assert_eq!(
+        all("a: ?b\nc: d:e\nf: [g, \"h\":i]\n", Format::Yaml),
+        [r#"0: {"a":"?b","c":"d:e","f":["g",{"h":"i"}]}"#]
+    );
+    // What is read again leaves the others as they are, and an error has the same place.
+    assert_eq!(
+        all("a: b\n---\nc: [d:]\n---\ne: {f: g:}\n...\nh: [-]\n", Format::Yaml),
+        [r#"0: {"a":"b"}"#, r#"1: {"c":["d:"]}"#, r#"2: {"e":{"f":"g:"}}"#, r#"3: {"h":["-"]}"#]
+    );
+    assert_eq!(
+        all("a: {f: g:}\nb: [\n---\nc: 1\n", Format::Yaml),
+        ["2:4: this bracket is never closed", r#"1: {"c":1}"#]
+    );
     // The comment is the first document's; the second is not touched by it.
     assert_eq!(all("# \u{2029}\n---\na: 1\n---\nb: 2\n", Format::Yaml)[1..], [r#"1: {"b":2}"#]);
     assert_eq!(all("a: [\u{2028}\n---\nb: 2\n", Format::Yaml)[1..], [r#"1: {"b":2}"#]);

@@ -113,6 +113,13 @@ fn much_of_anything() {
         "'",
         "a: b: ",
         "%A\n",
+        "a: [b:]\n---\n",
+        "a: [b:]\n...\n",
+        "- [b:]\n",
+        "- {a: b:}\n",
+        "- {a: -}\n",
+        "[a:, ",
+        "{a: b:, ",
     ] {
         for format in [Format::Yaml, Format::Detect] {
             soon(move || assert!(read(&part.repeat(20_000), format).count() <= 40_001));

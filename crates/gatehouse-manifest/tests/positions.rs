@@ -56,6 +56,28 @@ fn scalars() {
 }
 
 #[test]
+fn texts_with_punctuation_between_brackets() {
+    positions(
+        "é: [ü, 2001:db8::, -]\nb: {c: d:, e: 'f'}\ng: h # i\n",
+        &[
+            ".é : é",
+            ".é = [ü, 2001:db8::, -]",
+            ".é[0] = ü",
+            ".é[1] = 2001:db8::",
+            ".é[2] = -",
+            ".b : b",
+            ".b = {c: d:, e: 'f'}",
+            ".b.c : c",
+            ".b.c = d:",
+            ".b.e : e",
+            ".b.e = 'f'",
+            ".g : g",
+            ".g = h",
+        ],
+    );
+}
+
+#[test]
 fn block_scalars_stand_from_their_header_to_their_last_character() {
     positions("a: |\n  b\n\n  c\n\n# d\ne: f\n", &[".a : a", ".a = |\n  b\n\n  c", ".e : e", ".e = f"]);
     positions("a: &x !!str >- # d\n\n  b\n  c", &[".a : a", ".a = >- # d\n\n  b\n  c"]);

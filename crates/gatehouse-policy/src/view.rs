@@ -47,6 +47,24 @@ impl ReadError {
         self.path.segments().iter().any(|step| matches!(step, Segment::Key(key) if names.contains(&&**key)))
     }
 
+    /// Whether a string belongs there, and something else stands there.
+    #[must_use]
+    pub fn expects_string(&self) -> bool {
+        self.reason.starts_with("expected a string")
+    }
+
+    /// Whether an integer belongs there.
+    #[must_use]
+    pub fn expects_integer(&self) -> bool {
+        self.reason.starts_with("expected an integer")
+    }
+
+    /// Whether a boolean belongs there.
+    #[must_use]
+    pub fn expects_boolean(&self) -> bool {
+        self.reason.starts_with("expected true or false")
+    }
+
     /// The same error without what was found, where that may be a secret.
     pub(crate) fn discreet(mut self) -> Self {
         // The search for a text that `str` has is longer than all of this in a module.

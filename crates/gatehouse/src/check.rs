@@ -1,19 +1,20 @@
 //! Checks files: reads each, finds its objects, and judges them by a profile.
 
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path as FilePath;
 
 use gatehouse_engine::{EvaluationError, is_namespaced, removed, resource};
 use gatehouse_manifest::{Document, Format, decode, read};
-use gatehouse_policy::node::{Data, Member, Span};
-use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, split_api_version};
+use gatehouse_policy::node::{Data, Span};
+use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, require_containers, split_api_version};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::document::{Held, Refusal, held, is_other_json, objects};
 use crate::inputs::{Input, reason};
 use crate::profile::{Namespaces, Profile, Target};
 use crate::report::{Output, Render, Rendered};
+use crate::source::Source;
 
 /// How many files are judged before what was found in them is printed. It bounds the memory, whatever the number of
 /// files, and is large enough to keep every core busy.
@@ -60,7 +61,7 @@ pub struct Secret(pub Vec<String>);
 
 impl Secret {
     /// What is below a node. Texts of a few characters would hide half of the file.
-    fn of(node: &Node<'_>) -> Self {
+    pub(crate) fn of(node: &Node<'_>) -> Self {
         const SHORTEST: usize = 4;
         fn collect(node: &Node<'_>, texts: &mut Vec<String>) {
             match &node.data {
@@ -118,12 +119,22 @@ pub struct Problem {
     pub file: String,
     /// Where in the file; all zero where it is the file as a whole.
     pub span: Span,
+    /// The field at fault, if it is one of an object.
+    pub path: Option<Path>,
     /// What is wrong, and what was expected.
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
     /// Where what stands at `span` may be a secret, which no report shows.
     pub secret: Option<Secret>,
+}
+
+impl Problem {
+    /// A problem of a file as a whole.
+    #[must_use]
+    pub fn of_file(file: String, message: String) -> Self {
+        Self { file, message, ..Self::default() }
+    }
 }
 
 /// What came of one file.
@@ -134,13 +145,33 @@ pub struct FileReport {
     /// What could not be checked.
     pub problems: Vec<Problem>,
     /// What is no Kubernetes object, each with its place and why it is none.
-    pub passed_over: Vec<String>,
+    pub skipped: Vec<String>,
     /// How many objects were checked.
     pub objects: usize,
+    /// Objects that no policy judged.
+    pub not_judged: Vec<NotJudged>,
     /// What is to be said of it whether or not anybody asks: that there is nothing in it.
     pub note: Option<String>,
     /// Namespaces of its objects whose labels a policy asked for, and of which no manifest is among the files.
     pub unknown_namespaces: BTreeSet<String>,
+}
+
+/// An object that no policy judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotJudged {
+    /// Its kind.
+    pub kind: KindName,
+    /// Its place and name, for people.
+    pub name: String,
+}
+
+/// The name of a kind, whatever the version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct KindName {
+    /// Its kind.
+    pub kind: String,
+    /// Its API group; empty for the core group.
+    pub group: String,
 }
 
 impl FileReport {
@@ -151,7 +182,7 @@ impl FileReport {
 }
 
 /// What came of all files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Files that were read.
     pub files: usize,
@@ -163,9 +194,11 @@ pub struct Summary {
     pub warned: usize,
     /// What could not be checked.
     pub problems: usize,
+    /// How many objects of which kinds no policy judged.
+    pub not_judged: BTreeMap<KindName, usize>,
     /// Documents that are no Kubernetes objects.
-    pub passed_over: usize,
-    /// Files that are passed over because they are hidden.
+    pub skipped: usize,
+    /// Files that are skipped because they are hidden.
     pub hidden: usize,
 }
 
@@ -174,7 +207,10 @@ impl Summary {
         self.files += 1;
         self.objects += report.objects;
         self.problems += report.problems.len();
-        self.passed_over += report.passed_over.len();
+        self.skipped += report.skipped.len();
+        for object in &report.not_judged {
+            *self.not_judged.entry(object.kind.clone()).or_default() += 1;
+        }
         let denied = report.findings.iter().filter(|finding| finding.level == Level::Deny).count();
         self.denied += denied;
         self.warned += report.findings.len() - denied;
@@ -213,7 +249,7 @@ impl KnownNamespaces {
             if !text.contains("Namespace") {
                 return known;
             }
-            for document in read(&text, format(input)).filter_map(Result::ok) {
+            for document in read(&text, Format::Detect).filter_map(Result::ok) {
                 for object in objects(&document.node) {
                     let text = |keys: &[&str]| object.descend(keys).and_then(Node::as_str);
                     if text(&["kind"]) == Some("Namespace") && text(&["apiVersion"]) == Some("v1") {
@@ -243,14 +279,14 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// Where the output cannot be written.
-    pub fn run(&self, inputs: &[Input], render: &impl Render, output: &mut Output<'_>) -> std::io::Result<Summary> {
+    pub fn run<R: Render>(&self, inputs: &[Input], render: &R, output: &mut Output<'_, R>) -> std::io::Result<Summary> {
         let mut summary = Summary::default();
         for batch in inputs.chunks(BATCH) {
             let reports: Vec<(FileReport, Rendered)> =
                 batch.par_iter().map(|input| self.render(input, render)).collect();
             for (report, rendered) in reports {
                 summary.add(&report);
-                output.file(&report, &rendered)?;
+                output.file(&report, rendered)?;
             }
         }
         Ok(summary)
@@ -285,17 +321,17 @@ impl Checker<'_> {
         if let Some(help) = helm_template(input, text) {
             report.problems.push(Problem {
                 file: name.to_owned(),
-                span: Span::default(),
                 message: "this is a Helm template, and no manifest until it is rendered".to_owned(),
                 help: Some(help),
-                secret: None,
+                ..Problem::default()
             });
             return report;
         }
+        let source = Source::new(name, input.path(), text);
         let mut template = None;
-        for document in read(text, format(input)) {
+        for document in read(text, Format::Detect) {
             match document {
-                Ok(document) => self.check_document(name, &document, &mut report),
+                Ok(document) => self.check_document(&source, &document, &mut report),
                 Err(error) => report.problems.push(Problem {
                     file: name.to_owned(),
                     span: point(error.line, error.column),
@@ -303,11 +339,20 @@ impl Checker<'_> {
                     help: template
                         .get_or_insert_with(|| is_template(text))
                         .then(|| "it looks like a template: render it, and check the result".to_owned()),
-                    secret: None,
+                    ..Problem::default()
                 }),
             }
         }
-        if report.objects == 0 && report.problems.is_empty() && report.passed_over.is_empty() {
+        if report.objects == 0 && !report.problems.is_empty() && is_json(input) && is_other_json(text) {
+            report.problems.clear();
+            let reason = "it is no JSON that Kubernetes reads, and has no apiVersion";
+            report.skipped = vec![format!("{name}:1: no Kubernetes object: {reason}")];
+        }
+        if report.objects == 0
+            && report.problems.is_empty()
+            && report.not_judged.is_empty()
+            && report.skipped.is_empty()
+        {
             report.note = Some(format!("{name}: there is nothing to check in this file"));
         }
         report.findings.sort_by(|a, b| {
@@ -317,26 +362,32 @@ impl Checker<'_> {
         report
     }
 
-    fn check_document(&self, file: &str, document: &Document<'_>, report: &mut FileReport) {
+    fn check_document(&self, source: &Source<'_>, document: &Document<'_>, report: &mut FileReport) {
         for object in objects(&document.node) {
             let object = &*object;
-            // What stands between two `---`, or behind the last, may be nothing.
-            if object.is_null() {
-                continue;
-            }
-            if object.get("apiVersion").is_none() || object.get("kind").is_none() {
-                let lacks = if object.get("kind").is_none() { "kind" } else { "apiVersion" };
-                let line = object.span.line.max(1);
-                report.passed_over.push(format!("{file}:{line}: no Kubernetes object: it has no {lacks}"));
-            } else if let Err(error) = self.judge(file, document.index, object, report) {
-                report.problems.push(unreadable(file, object, &error));
-            } else {
-                report.objects += 1;
+            match held(object, source.path) {
+                Held::Nothing => {}
+                Held::Other(reason) => {
+                    let line = object.span.line.max(1);
+                    report.skipped.push(format!("{}:{line}: no Kubernetes object: {reason}", source.name));
+                }
+                Held::Refused(refusal) => report.problems.push(source.refused(object, refusal)),
+                Held::Object => {
+                    if let Err(error) = self.judge(source, document.index, object, report) {
+                        report.problems.push(source.unreadable(object, &error));
+                    }
+                }
             }
         }
     }
 
-    fn judge(&self, file: &str, document: usize, object: &Node<'_>, report: &mut FileReport) -> Result<(), ReadError> {
+    fn judge(
+        &self,
+        source: &Source<'_>,
+        document: usize,
+        object: &Node<'_>,
+        report: &mut FileReport,
+    ) -> Result<(), ReadError> {
         let mut request = Request::create(object, self.namespace)?;
         let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
         let (group, version) = split_api_version(api_version);
@@ -350,6 +401,11 @@ impl Checker<'_> {
         }
         let target = Target { group, version, resource: &resource, namespaced, request };
         let mut errors: Vec<ReadError> = Vec::new();
+        // Whether or not a policy is for it: of a workload without containers none would find anything.
+        if let Err(error) = require_containers(&request) {
+            report.problems.push(source.unreadable(object, &error));
+            errors.push(error);
+        }
         let mut is_judged = false;
         for policy in &self.profile.policies {
             if namespaced && policy.asks_its_namespace(&target) && !self.namespaces.0.contains_key(request.namespace) {
@@ -375,7 +431,7 @@ impl Checker<'_> {
                         level: finding.level,
                         message: finding.message,
                         path: finding.path,
-                        file: file.to_owned(),
+                        file: source.name.to_owned(),
                         document,
                         span,
                         object: ObjectName {
@@ -392,26 +448,40 @@ impl Checker<'_> {
                 // Several policies may read the field that is broken: once is enough.
                 Err(EvaluationError::Object(error)) if errors.contains(&error) => {}
                 Err(EvaluationError::Object(error)) => {
-                    report.problems.push(unreadable(file, object, &error));
+                    report.problems.push(source.unreadable(object, &error));
                     errors.push(error);
                 }
                 Err(EvaluationError::Module(error)) => report.problems.push(Problem {
-                    file: file.to_owned(),
+                    file: source.name.to_owned(),
                     span: object.span,
                     message: format!("policy {}: {error}", policy.name),
                     ..Problem::default()
                 }),
             }
         }
-        if !is_judged {
-            report.problems.extend(self.unserved(file, object, &target, api_version));
+        if is_judged {
+            report.objects += 1;
+        } else if let Some(problem) = self.of_another_version(source, object, &target, api_version) {
+            report.problems.push(problem);
+        } else if errors.is_empty() {
+            let line = object.span.line.max(1);
+            report.not_judged.push(NotJudged {
+                kind: KindName { kind: request.kind.to_owned(), group: group.to_owned() },
+                name: format!("{}:{line}: {} {} ({api_version})", source.name, request.kind, request.name),
+            });
         }
         Ok(())
     }
 
     /// Why no policy has judged an object though one is for its kind: its rules name other versions. An API server converts the
     /// object before its policies see it, if it takes this version at all.
-    fn unserved(&self, file: &str, object: &Node<'_>, target: &Target<'_>, api_version: &str) -> Option<Problem> {
+    fn of_another_version(
+        &self,
+        source: &Source<'_>,
+        object: &Node<'_>,
+        target: &Target<'_>,
+        api_version: &str,
+    ) -> Option<Problem> {
         let kind = target.request.kind;
         let removed = removed(api_version, kind);
         let (group, _) = split_api_version(removed.map_or(api_version, |removed| removed.successor));
@@ -436,89 +506,19 @@ impl Checker<'_> {
                 "write one of the versions that its rules name, or add this one to them".to_owned(),
             ),
         };
-        Some(Problem {
-            file: file.to_owned(),
-            span: object.get("apiVersion").map_or(object.span, |version| version.span),
-            message,
-            help: Some(help),
-            secret: None,
-        })
+        let refusal = Refusal { path: Path::of(&["apiVersion"]), span: None, message, help: Some(help) };
+        Some(source.refused(object, refusal))
     }
 }
 
-fn unreadable(file: &str, object: &Node<'_>, error: &ReadError) -> Problem {
-    let (nearest, _) = object.nearest(&error.path);
-    Problem {
-        file: file.to_owned(),
-        span: nearest.node.span,
-        message: error.to_string(),
-        secret: error.may_hold_secret().then(|| Secret::of(nearest.node)),
-        ..Problem::default()
-    }
-}
-
-fn point(line: u32, column: u32) -> Span {
+pub(crate) fn point(line: u32, column: u32) -> Span {
     Span { line, column, end_line: line, end_column: column + 1 }
 }
 
-fn is_json(path: &FilePath) -> bool {
+/// Whether it is a JSON file of a folder: much of that is written for other tools, which also read comments in it.
+fn is_json(input: &Input) -> bool {
+    let Input::Found(path) = input else { return false };
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
-}
-
-fn format(input: &Input) -> Format {
-    match input.path() {
-        Some(path) if is_json(path) => Format::Json,
-        _ => Format::Detect,
-    }
-}
-
-/// The objects of a document: itself, or the items of a list, however deep. A list is what has `items`, and an item that has
-/// neither `apiVersion` nor `kind` has those of the list, as kubectl reads them (`detector` and `decodeToList` in
-/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/helpers.go>).
-pub(crate) fn objects<'n, 'a>(document: &'n Node<'a>) -> Vec<Cow<'n, Node<'a>>> {
-    fn items<'i, 'a>(node: &'i Node<'a>) -> Option<&'i [Node<'a>]> {
-        match &node.get("items")?.data {
-            Data::Array(items) if node.get("apiVersion").is_some() && node.get("kind").is_some() => Some(items),
-            _ => None,
-        }
-    }
-
-    fn collect<'n, 'a>(node: Cow<'n, Node<'a>>, found: &mut Vec<Cow<'n, Node<'a>>>) {
-        let items: Option<Vec<Cow<'n, Node<'a>>>> = match &node {
-            Cow::Borrowed(list) => items(list).map(|items| items.iter().map(Cow::Borrowed).collect()),
-            Cow::Owned(list) => items(list).map(|items| items.iter().cloned().map(Cow::Owned).collect()),
-        };
-        let Some(items) = items else {
-            found.push(node);
-            return;
-        };
-        for item in items {
-            collect(within(&node, item), found);
-        }
-    }
-
-    let mut found = Vec::new();
-    collect(Cow::Borrowed(document), &mut found);
-    found
-}
-
-/// An item with what it has of its list.
-fn within<'n, 'a>(list: &Node<'a>, item: Cow<'n, Node<'a>>) -> Cow<'n, Node<'a>> {
-    let kind = list.get("kind").and_then(Node::as_str).unwrap_or_default();
-    let named = |key| item.get(key).is_some();
-    if !matches!(item.data, Data::Object(_)) || named("apiVersion") || named("kind") {
-        return item;
-    }
-    let mut item = item.into_owned();
-    let kind =
-        Node { data: Data::String(kind.strip_suffix("List").unwrap_or(kind).to_owned().into()), span: item.span };
-    let api_version = list.get("apiVersion").cloned();
-    if let (Data::Object(members), Some(api_version)) = (&mut item.data, api_version) {
-        members.retain(|member| !matches!(&*member.key, "apiVersion" | "kind"));
-        let member = |key: &'static str, value| Member { key: key.into(), key_span: Span::default(), value };
-        members.extend([member("apiVersion", api_version), member("kind", kind)]);
-    }
-    Cow::Owned(item)
 }
 
 /// Whether a text has what templates have, other than between quotes: there it is for whoever reads the object.

@@ -15,7 +15,7 @@ use gatehouse_manifest::{Format, decode, read};
 use gatehouse_policy::Node;
 use gatehouse_policy::module::printable;
 
-use crate::check::{Checker, DEFAULT_NAMESPACE, KnownNamespaces, Summary};
+use crate::check::{Checker, DEFAULT_NAMESPACE, KnownNamespaces, Problem, Summary};
 use crate::documentation;
 use crate::inputs::{Inputs, reason};
 use crate::profile::{Profile, ProfileError, Runner};
@@ -44,7 +44,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Check {
-    /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured, and what is hidden passed over), or - for standard input
+    /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured, and what is hidden skipped), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Which policies judge, and by which settings: baseline, herald, or a file or folder of `ClusterAdmissionPolicy` manifests
@@ -68,7 +68,7 @@ struct Check {
     /// The namespace of objects that name none
     #[arg(long, short, default_value = DEFAULT_NAMESPACE)]
     namespace: String,
-    /// Name what is passed over, such as documents that are no Kubernetes objects
+    /// Name what is skipped, such as documents that are no Kubernetes objects, and the objects that no policy judges
     #[arg(long, short)]
     verbose: bool,
 }
@@ -87,7 +87,7 @@ enum OutputFormat {
     /// For people: the line, what is wrong there, how to mend it
     #[default]
     Pretty,
-    /// One array of findings
+    /// One object with findings, errors and numbers
     Json,
 }
 
@@ -125,10 +125,39 @@ fn fail(error: &dyn fmt::Display) -> u8 {
 
 impl Check {
     fn run(&self) -> u8 {
+        match self.output_format {
+            OutputFormat::Pretty => self.print(&Pretty, anstream::stdout()),
+            // There is no colour in it that would have to be taken out.
+            OutputFormat::Json => self.print(&Json, std::io::stdout()),
+        }
+    }
+
+    fn print(&self, render: &impl Render, out: impl std::io::Write) -> u8 {
+        let mut out = std::io::BufWriter::new(out);
+        let mut err = anstream::stderr();
+        let mut output = Output::new(&mut out, &mut err, render, self.verbose);
         let profile = match self.load() {
             Ok(profile) => profile,
-            Err(errors) => return errors.iter().map(|error| fail(error)).max().unwrap_or(FAILED),
+            Err(errors) => {
+                for error in &errors {
+                    fail(error);
+                }
+                let summary = Summary { problems: errors.len(), ..Summary::default() };
+                output.errors(errors.into_iter().map(ProfileError::into_problem).collect());
+                // Whoever closes the pipe has seen enough.
+                let _ = output.report(&summary);
+                return FAILED;
+            }
         };
+        match self.check(&profile, render, output) {
+            Ok(summary) if summary.problems > 0 => FAILED,
+            Ok(summary) if summary.denied > 0 => DENIED,
+            Ok(_) => CLEAN,
+            Err(error) => fail(&format!("the report cannot be written: {error}")),
+        }
+    }
+
+    fn check<R: Render>(&self, profile: &Profile, render: &R, mut output: Output<'_, R>) -> std::io::Result<Summary> {
         let inputs = Inputs::search(&self.paths);
         for (path, reason) in &inputs.errors {
             fail(&format!("{}: {reason}", path.display()));
@@ -143,7 +172,7 @@ impl Check {
         if self.verbose {
             for file in &inputs.hidden {
                 let name = printable(&file.display().to_string());
-                let _ = writeln!(anstream::stderr(), "passed over: {name}: it is hidden");
+                let _ = writeln!(anstream::stderr(), "skipped: {name}: it is hidden");
             }
         }
         let namespaces = if profile.policies.iter().any(crate::profile::ProfilePolicy::needs_namespaces) {
@@ -151,33 +180,17 @@ impl Check {
         } else {
             KnownNamespaces::default()
         };
-        let checker = Checker { profile: &profile, namespace: &self.namespace, namespaces };
-        let result = match self.output_format {
-            OutputFormat::Pretty => self.print(&checker, &inputs, &Pretty, anstream::stdout()),
-            // There is no colour in it that would have to be taken out.
-            OutputFormat::Json => self.print(&checker, &inputs, &Json, std::io::stdout()),
-        };
-        match result {
-            Ok(summary) if summary.problems > 0 => FAILED,
-            Ok(summary) if summary.denied > 0 => DENIED,
-            Ok(_) => CLEAN,
-            Err(error) => fail(&format!("the report cannot be written: {error}")),
-        }
-    }
-
-    fn print(
-        &self,
-        checker: &Checker<'_>,
-        inputs: &Inputs,
-        render: &impl Render,
-        out: impl std::io::Write,
-    ) -> std::io::Result<Summary> {
-        let mut out = std::io::BufWriter::new(out);
-        let mut err = anstream::stderr();
-        let mut output = Output::new(&mut out, &mut err, render, self.verbose);
+        let checker = Checker { profile, namespace: &self.namespace, namespaces };
         let mut summary = checker.run(&inputs.inputs, render, &mut output)?;
         summary.problems += inputs.errors.len();
         summary.hidden = inputs.hidden.len();
+        output.errors(
+            inputs
+                .errors
+                .into_iter()
+                .map(|(path, reason)| Problem::of_file(path.display().to_string(), reason))
+                .collect(),
+        );
         output.finish(&summary)?;
         Ok(summary)
     }
@@ -191,8 +204,7 @@ impl Check {
         };
         let Some(module) = &self.policy else { return Profile::load(&self.profile, &runner) };
         let name = module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let failed =
-            |profile: &Path, reason: String| vec![ProfileError { profile: profile.display().to_string(), reason }];
+        let failed = |profile: &Path, reason: String| vec![ProfileError::of(profile.display().to_string(), reason)];
         let empty = Node::empty();
         let loaded = match &self.settings {
             None => runner.file(module, &empty),

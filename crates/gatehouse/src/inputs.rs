@@ -21,8 +21,10 @@ pub enum Input {
         /// What it held.
         bytes: Vec<u8>,
     },
-    /// A file, named or found in a folder.
+    /// A file that was named.
     File(PathBuf),
+    /// A file that was found in a folder, where more than manifests may be.
+    Found(PathBuf),
 }
 
 impl Input {
@@ -37,7 +39,7 @@ impl Input {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Stream { path, .. } => path.as_deref(),
-            Self::File(path) => Some(path),
+            Self::File(path) | Self::Found(path) => Some(path),
         }
     }
 
@@ -48,7 +50,7 @@ impl Input {
     pub fn read(&self) -> io::Result<Cow<'_, [u8]>> {
         match self {
             Self::Stream { bytes, .. } => Ok(Cow::Borrowed(bytes)),
-            Self::File(path) => fs::read(path).map(Cow::Owned),
+            Self::File(path) | Self::Found(path) => fs::read(path).map(Cow::Owned),
         }
     }
 }
@@ -131,7 +133,7 @@ impl Inputs {
             self.empty.push(folder.to_owned());
         }
         files.sort();
-        self.inputs.extend(files.into_iter().map(Input::File));
+        self.inputs.extend(files.into_iter().map(Input::Found));
     }
 }
 

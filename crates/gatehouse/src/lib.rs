@@ -9,5 +9,7 @@ pub mod inputs;
 pub mod profile;
 pub mod report;
 
+mod document;
 mod documentation;
 mod selector;
+mod source;

@@ -5,12 +5,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gatehouse_engine::Evaluator;
-use gatehouse_manifest::{Format, decode, read};
-use gatehouse_policy::node::Data;
+use gatehouse_manifest::{Format, SyntaxError, decode, read};
+use gatehouse_policy::node::{Data, Member, Span};
 use gatehouse_policy::{Finding, Level, Node, ReadError, Request, nearest};
 use serde::Deserialize;
 
-use crate::check::objects;
+use crate::check::{Problem, point};
+use crate::document::objects;
 use crate::inputs;
 use crate::selector::{self, Selector};
 
@@ -49,13 +50,36 @@ pub struct ProfilePolicy {
 pub struct ProfileError {
     /// The file, or the name of the profile.
     pub profile: String,
-    /// What is wrong, and where.
+    /// Where in it; all zero where it is the profile as a whole.
+    pub span: Span,
+    /// The field at fault, if it is one of an object.
+    pub path: Option<gatehouse_policy::Path>,
+    /// What is wrong.
     pub reason: String,
+}
+
+impl ProfileError {
+    /// An error of a profile as a whole.
+    #[must_use]
+    pub fn of(profile: String, reason: String) -> Self {
+        Self { profile, span: Span::default(), path: None, reason }
+    }
+
+    /// As what could not be checked.
+    #[must_use]
+    pub fn into_problem(self) -> Problem {
+        let Self { profile, span, path, reason } = self;
+        Problem { file: profile, span, path, message: reason, ..Problem::default() }
+    }
 }
 
 impl fmt::Display for ProfileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "profile {}: {}", self.profile, self.reason)
+        write!(f, "profile {}: ", self.profile)?;
+        if self.span.line > 0 {
+            write!(f, "line {}, column {}: ", self.span.line, self.span.column)?;
+        }
+        f.write_str(&self.reason)
     }
 }
 
@@ -113,10 +137,12 @@ impl MatchRule {
     }
 }
 
-/// The fields of a policy's `spec` (<https://docs.kubewarden.io/reference/CRDs>).
+/// The fields of a policy (<https://github.com/kubewarden/kubewarden-controller/blob/main/api/policies/v1/policy_types.go>).
+const FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
+
+/// The fields of a policy's `spec` (`PolicySpec` there).
 const SPEC_FIELDS: &[&str] = &[
     "backgroundAudit",
-    "contextAwareResources",
     "failurePolicy",
     "matchConditions",
     "matchPolicy",
@@ -124,7 +150,6 @@ const SPEC_FIELDS: &[&str] = &[
     "mode",
     "module",
     "mutating",
-    "namespaceSelector",
     "objectSelector",
     "policyServer",
     "rules",
@@ -134,11 +159,40 @@ const SPEC_FIELDS: &[&str] = &[
     "timeoutSeconds",
 ];
 
-/// A field of a `spec` that is none, but much like one: what is written there would count for nothing.
-fn mistyped(spec: &Node<'_>) -> Option<(String, &'static str)> {
-    let Data::Object(members) = &spec.data else { return None };
-    let unknown = members.iter().map(|member| &*member.key).filter(|key| !SPEC_FIELDS.contains(key));
-    unknown.into_iter().find_map(|key| Some((key.to_owned(), nearest(key, SPEC_FIELDS.iter().copied())?)))
+/// Those that only the `spec` of a `ClusterAdmissionPolicy` has (`ClusterAdmissionPolicySpec` in
+/// <https://github.com/kubewarden/kubewarden-controller/blob/main/api/policies/v1/clusteradmissionpolicy_types.go>).
+const CLUSTER_FIELDS: &[&str] =
+    &["allowInsideAdmissionControllerNamespace", "contextAwareResources", "namespaceSelector"];
+
+/// The fields of a rule
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/validating-webhook-configuration-v1/>).
+const RULE_FIELDS: &[&str] = &["apiGroups", "apiVersions", "operations", "resources", "scope"];
+
+/// A field at fault, and what is wrong with it.
+type Fault = (gatehouse_policy::Path, String);
+
+/// Refuses fields that a policy does not have: an API server refuses them, or else what is written there counts for nothing.
+fn known_fields(policy: &Node<'_>, of_cluster: bool) -> Result<(), Fault> {
+    let root = gatehouse_policy::Path::root();
+    refuse_unknown(policy, root.clone(), &[FIELDS])?;
+    if let (false, Some(Data::Object(spec))) = (of_cluster, policy.get("spec").map(|spec| &spec.data))
+        && let Some(member) = spec.iter().find(|member| CLUSTER_FIELDS.contains(&&*member.key))
+    {
+        let reason = "an AdmissionPolicy has no such field, only a ClusterAdmissionPolicy".to_owned();
+        return Err((root.key("spec").key(member.key.clone().into_owned()), reason));
+    }
+    refuse_unknown(policy, root.key("spec"), &[SPEC_FIELDS, CLUSTER_FIELDS])
+}
+
+/// Refuses fields other than the known ones of what stands at a path.
+fn refuse_unknown(policy: &Node<'_>, path: gatehouse_policy::Path, known: &[&[&'static str]]) -> Result<(), Fault> {
+    let (found, true) = policy.nearest(&path) else { return Ok(()) };
+    let Data::Object(members) = &found.node.data else { return Ok(()) };
+    let known = || known.iter().copied().flatten().copied();
+    let unknown = |member: &&Member<'_>| known().all(|known| known != member.key);
+    let Some(Member { key, .. }) = members.iter().find(unknown) else { return Ok(()) };
+    let help = nearest(key, known()).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+    Err((path.key(key.clone().into_owned()), format!("there is no such field{help}")))
 }
 
 /// An object that is to be judged, with what decides which policies do.
@@ -259,6 +313,8 @@ struct Spec<'m> {
     module: &'m str,
     mode: &'m str,
     match_policy: &'m str,
+    failure_policy: &'m str,
+    mutating: bool,
     rules: Option<Vec<MatchRule>>,
     namespace_selector: Selector,
     object_selector: Selector,
@@ -269,6 +325,37 @@ struct Spec<'m> {
 #[serde(default)]
 struct MatchCondition<'m> {
     name: &'m str,
+}
+
+impl Spec<'_> {
+    /// Finds what an API server or the controller refuses, or the checker cannot do.
+    fn validate(&self) -> Result<(), Fault> {
+        let at = |field: &'static str| gatehouse_policy::Path::of(&["spec", field]);
+        for (index, rule) in self.rules.iter().flatten().enumerate() {
+            if let Err((field, expected)) = rule.validate() {
+                return Err((at("rules").index(index).key(field), format!("expected {expected}")));
+            }
+        }
+        if self.rules.as_ref().is_some_and(Vec::is_empty) {
+            return Err((at("rules"), "expected at least one".to_owned()));
+        }
+        if let Some(condition) = self.match_conditions.first() {
+            return Err((at("matchConditions"), format!("they are not evaluated yet ({:?})", condition.name)));
+        }
+        if self.module.is_empty() {
+            return Err((at("module"), "it is required".to_owned()));
+        }
+        for (field, value, [one, other]) in [
+            ("mode", self.mode, ["protect", "monitor"]),
+            ("matchPolicy", self.match_policy, ["Equivalent", "Exact"]),
+            ("failurePolicy", self.failure_policy, ["Fail", "Ignore"]),
+        ] {
+            if !["", one, other].contains(&value) {
+                return Err((at(field), format!("expected {one} or {other}, found {value:?}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Profile {
@@ -290,7 +377,7 @@ impl Profile {
         for (path, reason) in found.errors {
             let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
             let help = format!("{reason}; the built-in profiles are {}", known.join(" and "));
-            loader.errors.push(ProfileError { profile: path.display().to_string(), reason: help });
+            loader.errors.push(ProfileError::of(path.display().to_string(), help));
         }
         for input in found.inputs {
             loader.profile = input.name();
@@ -324,6 +411,14 @@ fn metadata_rules(evaluator: &Evaluator) -> Vec<MatchRule> {
     evaluator.metadata().and_then(|metadata| serde_json::from_value(metadata["rules"].clone()).ok()).unwrap_or_default()
 }
 
+/// Whether the setting `fix` is one by which the policy changes objects: it is in all of Gatehouse's, and in others that can.
+fn has_fix_setting(evaluator: &Evaluator) -> bool {
+    evaluator.metadata().is_some_and(|metadata| {
+        let title = metadata["annotations"]["io.kubewarden.policy.title"].as_str();
+        metadata["mutating"] == true || title.is_some_and(|title| gatehouse_engine::policy(title).is_some())
+    })
+}
+
 struct Loader<'l, R> {
     runner: &'l R,
     profile: String,
@@ -334,19 +429,27 @@ struct Loader<'l, R> {
 
 impl<R: Runner> Loader<'_, R> {
     fn error(&mut self, reason: String) {
-        self.errors.push(ProfileError { profile: self.profile.clone(), reason });
+        self.errors.push(ProfileError::of(self.profile.clone(), reason));
+    }
+
+    fn error_at(&mut self, span: Span, path: Option<gatehouse_policy::Path>, reason: String) {
+        self.errors.push(ProfileError { profile: self.profile.clone(), span, path, reason });
+    }
+
+    fn syntax_error(&mut self, error: SyntaxError) {
+        self.error_at(point(error.line, error.column), None, error.message);
     }
 
     fn read(&mut self, bytes: &[u8]) {
         let text = match decode(bytes) {
             Ok(text) => text,
-            Err(error) => return self.error(error.to_string()),
+            Err(error) => return self.syntax_error(error),
         };
         for document in read(&text, Format::Detect) {
             let document = match document {
                 Ok(document) => document,
                 Err(error) => {
-                    self.error(error.to_string());
+                    self.syntax_error(error);
                     continue;
                 }
             };
@@ -354,7 +457,7 @@ impl<R: Runner> Loader<'_, R> {
                 if let Err((at, reason)) = self.policy(&object) {
                     let (nearest, _) = object.nearest(&at);
                     let span = nearest.node.span;
-                    self.error(format!("line {}, column {}: {reason}", span.line, span.column));
+                    self.error_at(span, Some(at), reason);
                 }
             }
         }
@@ -383,29 +486,13 @@ impl<R: Runner> Loader<'_, R> {
             return Err((at(&["metadata"]), "metadata.name: it is required".to_owned()));
         }
         let spec = manifest.spec;
-        if let Some((field, near)) = node.get("spec").and_then(mistyped) {
-            let reason = format!("policy {name}: spec.{field}: there is no such field; did you mean {near:?}?");
-            return Err((at(&["spec"]).key(field), reason));
-        }
-        for (index, rule) in spec.rules.iter().flatten().enumerate() {
-            if let Err((field, expected)) = rule.validate() {
-                let path = at(&["spec", "rules"]).index(index).key(field);
-                return Err((path, format!("policy {name}: spec.rules[{index}].{field}: expected {expected}")));
-            }
-        }
-        if spec.rules.as_ref().is_some_and(Vec::is_empty) {
-            return Err((at(&["spec", "rules"]), format!("policy {name}: spec.rules: expected at least one")));
-        }
-        if let Some(condition) = spec.match_conditions.first() {
-            let reason = format!("policy {name}: matchConditions ({:?}) are not evaluated yet", condition.name);
-            return Err((at(&["spec", "matchConditions"]), reason));
-        }
-        if spec.module.is_empty() {
-            return Err((at(&["spec"]), format!("policy {name}: spec.module: it is required")));
-        }
-        if !matches!(spec.mode, "" | "protect" | "monitor") {
-            let reason = format!("policy {name}: spec.mode: expected protect or monitor, found {:?}", spec.mode);
-            return Err((at(&["spec", "mode"]), reason));
+        let refused = |(path, reason): (gatehouse_policy::Path, String)| {
+            let reason = format!("policy {name}: {path}: {reason}");
+            (path, reason)
+        };
+        known_fields(node, namespace.is_none()).and_then(|()| spec.validate()).map_err(refused)?;
+        for index in 0..spec.rules.as_ref().map_or(0, Vec::len) {
+            refuse_unknown(node, at(&["spec", "rules"]).index(index), &[RULE_FIELDS]).map_err(refused)?;
         }
         let empty = Node::empty();
         let settings = node.descend(&["spec", "settings"]).unwrap_or(&empty);
@@ -413,6 +500,17 @@ impl<R: Runner> Loader<'_, R> {
             .runner
             .evaluator(spec.module, self.folder, settings)
             .map_err(|reason| (at(&["spec", "settings"]), format!("policy {name}: {reason}")))?;
+        // A policy server refuses every answer that would change an object where the policy may not (`AdmissionResponseHandler`
+        // in https://github.com/kubewarden/kubewarden-controller/blob/main/crates/policy-evaluator/src/admission_response_handler.rs).
+        let fixes = settings.get("fix").is_some_and(|fix| matches!(fix.data, Data::Bool(true)));
+        if fixes && !spec.mutating && has_fix_setting(&evaluator) {
+            let found = if node.descend(&["spec", "mutating"]).is_some() { "is false" } else { "is not set" };
+            let reason = format!(
+                "it is true and spec.mutating {found}: a policy server would refuse every object that the policy fixes; \
+                 set mutating: true, or remove fix"
+            );
+            return Err(refused((at(&["spec", "settings", "fix"]), reason)));
+        }
         self.policies.push(ProfilePolicy {
             rules: spec.rules.unwrap_or_else(|| metadata_rules(&evaluator)),
             name,

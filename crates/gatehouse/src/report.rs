@@ -7,9 +7,10 @@ mod pretty;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use gatehouse_engine::{is_own_group, plural};
 use gatehouse_policy::module::printable;
 
-use crate::check::{FileReport, Summary};
+use crate::check::{FileReport, KindName, Problem, Summary};
 
 pub use json::Json;
 pub use pretty::{Pretty, problems};
@@ -19,21 +20,27 @@ pub trait Render: Sync {
     /// The findings of a file whose text is `text`; empty where there are none.
     fn findings(&self, report: &FileReport, text: &str) -> String;
 
-    /// What stands before, between and after the files that have findings.
+    /// What stands before the first file that has findings, and between two.
     fn frame(&self) -> Frame;
+
+    /// What could not be checked of a file, for a report that holds that too; empty where there is nothing.
+    fn errors(&self, _report: &FileReport) -> String {
+        String::new()
+    }
+
+    /// What stands behind all findings, if there are any, with the errors of all files.
+    fn end(&self, _any: bool, _errors: &[String], _summary: &Summary) -> String {
+        String::new()
+    }
 }
 
 /// What stands around the files' parts of a report.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// Before the first.
-    pub start: &'static str,
+    pub start: String,
     /// Between two.
     pub between: &'static str,
-    /// After the last.
-    pub end: &'static str,
-    /// Instead of all, where nothing is found.
-    pub empty: &'static str,
 }
 
 /// What is to be printed of a file.
@@ -41,46 +48,56 @@ pub struct Frame {
 pub struct Rendered {
     /// Its findings.
     pub findings: String,
-    /// What could not be checked.
+    /// What could not be checked, for people.
     pub problems: String,
+    /// What could not be checked, for the report.
+    pub errors: String,
 }
 
 impl Rendered {
     /// Renders a file's report.
     pub fn of(report: &FileReport, text: &str, render: &impl Render) -> Self {
-        Self { findings: render.findings(report, text), problems: problems(report, text) }
+        Self {
+            findings: render.findings(report, text),
+            problems: problems(report, text),
+            errors: render.errors(report),
+        }
     }
 }
 
 /// Where reports go.
-pub struct Output<'o> {
+pub struct Output<'o, R> {
     out: &'o mut dyn Write,
     err: &'o mut dyn Write,
-    frame: Frame,
+    render: &'o R,
     verbose: bool,
     started: bool,
+    /// What the report says at its end; errors are few, or else there is no reading them.
+    errors: Vec<String>,
     unknown_namespaces: BTreeSet<String>,
 }
 
-impl std::fmt::Debug for Output<'_> {
+impl<R> std::fmt::Debug for Output<'_, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Output").field("frame", &self.frame).finish_non_exhaustive()
+        f.debug_struct("Output").field("started", &self.started).finish_non_exhaustive()
     }
 }
 
-impl<'o> Output<'o> {
-    /// Prints findings to `out` and all else to `err`; with `verbose` also what is passed over.
-    pub fn new(out: &'o mut dyn Write, err: &'o mut dyn Write, render: &impl Render, verbose: bool) -> Self {
-        Self { out, err, frame: render.frame(), verbose, started: false, unknown_namespaces: BTreeSet::new() }
+impl<'o, R: Render> Output<'o, R> {
+    /// Prints findings to `out` and all else to `err`; with `verbose` also the names of what is skipped or not judged.
+    pub fn new(out: &'o mut dyn Write, err: &'o mut dyn Write, render: &'o R, verbose: bool) -> Self {
+        let unknown_namespaces = BTreeSet::new();
+        Self { out, err, render, verbose, started: false, errors: Vec::new(), unknown_namespaces }
     }
 
     /// Prints what came of a file.
     ///
     /// # Errors
     /// Where the output cannot be written.
-    pub fn file(&mut self, report: &FileReport, rendered: &Rendered) -> io::Result<()> {
+    pub fn file(&mut self, report: &FileReport, rendered: Rendered) -> io::Result<()> {
         if !rendered.findings.is_empty() {
-            let before = if self.started { self.frame.between } else { self.frame.start };
+            let frame = self.render.frame();
+            let before = if self.started { frame.between } else { &frame.start };
             self.started = true;
             write!(self.out, "{before}{}", rendered.findings)?;
         }
@@ -89,25 +106,45 @@ impl<'o> Output<'o> {
             self.out.flush()?;
             write!(self.err, "{}", rendered.problems)?;
         }
+        if !rendered.errors.is_empty() {
+            self.errors.push(rendered.errors);
+        }
         self.unknown_namespaces.extend(report.unknown_namespaces.iter().cloned());
         if let Some(note) = &report.note {
             writeln!(self.err, "note: {}", printable(note))?;
         }
         if self.verbose {
-            for passed_over in &report.passed_over {
-                writeln!(self.err, "passed over: {}", printable(passed_over))?;
+            for skipped in &report.skipped {
+                writeln!(self.err, "skipped: {}", printable(skipped))?;
+            }
+            for object in &report.not_judged {
+                writeln!(self.err, "not judged: {}", printable(&object.name))?;
             }
         }
         Ok(())
+    }
+
+    /// Puts what could not be checked, and has been said, into the report.
+    pub fn errors(&mut self, problems: Vec<Problem>) {
+        let errors = self.render.errors(&FileReport { problems, ..FileReport::default() });
+        self.errors.extend(Some(errors).filter(|errors| !errors.is_empty()));
+    }
+
+    /// Prints what stands at the end of the report.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub fn report(&mut self, summary: &Summary) -> io::Result<()> {
+        write!(self.out, "{}", self.render.end(self.started, &self.errors, summary))?;
+        self.out.flush()
     }
 
     /// Prints what stands at the end, and the summary.
     ///
     /// # Errors
     /// Where the output cannot be written.
-    pub fn finish(self, summary: &Summary) -> io::Result<()> {
-        write!(self.out, "{}", if self.started { self.frame.end } else { self.frame.empty })?;
-        self.out.flush()?;
+    pub fn finish(mut self, summary: &Summary) -> io::Result<()> {
+        self.report(summary)?;
         for namespace in &self.unknown_namespaces {
             let name = printable(namespace);
             writeln!(
@@ -116,44 +153,83 @@ impl<'o> Output<'o> {
             )?;
         }
         writeln!(self.err, "{}", sentence(summary))?;
-        if summary.passed_over > 0 && !self.verbose {
-            let (documents, are) = counted(summary.passed_over, "document", "documents");
-            let verb = if are { "are no Kubernetes objects" } else { "is no Kubernetes object" };
-            writeln!(self.err, "{documents} {verb}; -v names {}", if are { "them" } else { "it" })?;
-        }
-        if summary.hidden > 0 && !self.verbose {
-            let (files, are) = counted(summary.hidden, "hidden file", "hidden files");
-            let verb = if are { "are" } else { "is" };
-            writeln!(self.err, "{files} {verb} passed over; -v names {}", if are { "them" } else { "it" })?;
+        let judged: usize = summary.not_judged.values().sum();
+        for (what, parts, number) in [
+            ("not judged by any policy", not_judged(summary), judged),
+            ("skipped", skipped(summary), summary.skipped + summary.hidden),
+        ] {
+            if number > 0 {
+                let parts = printable(&parts.join(", "));
+                let named = match (self.verbose, number) {
+                    (true, _) => "",
+                    (false, 1) => "; -v names it",
+                    (false, _) => "; -v names them",
+                };
+                writeln!(self.err, "{what}: {parts}{named}")?;
+            }
         }
         self.err.flush()
     }
 }
 
-/// A number with its noun, and whether it is a plural.
-fn counted(number: usize, one: &str, many: &str) -> (String, bool) {
-    let noun = if number == 1 { one } else { many };
-    (format!("{number} {noun}"), number != 1)
+/// A number with its noun.
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// What was checked and what came of it.
 fn sentence(summary: &Summary) -> String {
-    let count = |number, one, many| counted(number, one, many).0;
-    let checked =
-        format!("checked {} in {}", count(summary.objects, "object", "objects"), count(summary.files, "file", "files"));
+    let checked = format!(
+        "checked {} in {}",
+        counted(summary.objects, "object", "objects"),
+        counted(summary.files, "file", "files")
+    );
     let mut parts = Vec::new();
     if summary.denied > 0 {
         parts.push(format!("{} denied", summary.denied));
     }
     if summary.warned > 0 {
-        parts.push(count(summary.warned, "warning", "warnings"));
+        parts.push(counted(summary.warned, "warning", "warnings"));
     }
     if summary.problems > 0 {
         parts.push(format!("{} that could not be checked", summary.problems));
     }
     match (parts.is_empty(), summary.objects) {
-        (true, 0) => format!("{checked}: there is nothing to check"),
+        (true, 0) if summary.not_judged.is_empty() => format!("{checked}: there is nothing to check"),
+        (true, 0) => format!("{checked}: no policy is for what they hold"),
         (true, _) => format!("{checked}: nothing found"),
         (false, _) => format!("{checked}: {}", parts.join(", ")),
     }
+}
+
+/// The objects that no policy judged, by kind, those of which there are most first.
+fn not_judged(summary: &Summary) -> Vec<String> {
+    /// More kinds than this nobody reads.
+    const KINDS: usize = 8;
+    let mut kinds: Vec<_> = summary.not_judged.iter().collect();
+    kinds.sort_by_key(|(_, objects)| std::cmp::Reverse(**objects));
+    let mut parts: Vec<String> = kinds
+        .iter()
+        .take(KINDS)
+        .map(|(KindName { kind, group }, objects)| {
+            let count = counted(**objects, kind, &plural(kind.clone()));
+            if is_own_group(group) { count } else { format!("{count} ({group})") }
+        })
+        .collect();
+    if let Some(rest) = kinds.get(KINDS..).filter(|rest| !rest.is_empty()) {
+        let objects: usize = rest.iter().map(|(_, objects)| **objects).sum();
+        parts.push(format!("{objects} of {}", counted(rest.len(), "other kind", "other kinds")));
+    }
+    parts
+}
+
+/// What was not even tried.
+fn skipped(summary: &Summary) -> Vec<String> {
+    let documents =
+        counted(summary.skipped, "document that is no Kubernetes object", "documents that are no Kubernetes objects");
+    let hidden = counted(summary.hidden, "hidden file", "hidden files");
+    [(summary.skipped, documents), (summary.hidden, hidden)]
+        .into_iter()
+        .filter_map(|(number, part)| (number > 0).then_some(part))
+        .collect()
 }

@@ -49,10 +49,14 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// What is printed with `--output-format json`.
+fn report(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}{}", answer.out, answer.err))
+}
+
 /// The files of findings, with the policies that found something in them.
 fn found(answer: &Answer) -> Vec<(String, String)> {
-    let findings: Vec<Value> =
-        serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.out));
+    let findings = report(answer)["findings"].as_array().expect("there are findings").clone();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut found: Vec<_> = findings.iter().map(|of| (text(&of["file"]), text(&of["policy"]))).collect();
     found.dedup();
@@ -77,12 +81,52 @@ fn pretty_output_shows_the_line_the_fault_and_the_fix() {
 }
 
 #[test]
-fn json_output_is_one_array_of_findings() {
+fn json_output_is_one_object() {
     let answer =
         gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/documented/frontend"]);
     insta::assert_snapshot!("frontend-json", answer.out);
     let clean = gatehouse(&["check", "--profile", "herald", "--output-format", "json", "examples/herald/hardened"]);
-    assert_eq!((clean.status, clean.out.as_str()), (0, "[]\n"));
+    assert_eq!(clean.status, 0);
+    insta::assert_snapshot!("clean-json", clean.out);
+}
+
+/// Whoever reads the output alone learns of every error, and of no secret.
+#[test]
+fn json_output_holds_the_errors() {
+    let secret = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: app, image: nginx, env: [{name: PASSWORD, value: 12345678}]}]}\n";
+    let files = folder(&[
+        ("broken.yaml", "a: [\n"),
+        ("kind.yaml", "apiVersion: apps/v1\nkind: deployment\n"),
+        ("pod.yaml", POD),
+        ("secret.yaml", secret),
+        ("profile.yaml", "a: b\n"),
+    ]);
+    let run = |arguments: &[&str]| {
+        let answer = gatehouse_with(files.path(), &[&["check", "--output-format", "json"], arguments].concat(), "");
+        assert_eq!(answer.status, 2, "{}", answer.err);
+        assert!(![&answer.out, &answer.err].iter().any(|text| text.contains("12345678")), "{}", answer.out);
+        report(&answer)
+    };
+    let report = run(&["broken.yaml", "kind.yaml", "missing.yaml", "pod.yaml", "secret.yaml"]);
+    let errors = report["errors"].as_array().expect("there are errors");
+    let expected = serde_json::json!([
+        {"file": "broken.yaml", "line": 1, "column": 4, "end_line": 1, "end_column": 5, "path": null,
+         "message": "this bracket is never closed", "help": null},
+        {"file": "kind.yaml", "line": 2, "column": 7, "end_line": 2, "end_column": 17, "path": "kind",
+         "message": "Kubernetes 1.36 has no kind \"deployment\" in \"apps/v1\"", "help": "write kind: Deployment"},
+        {"file": "secret.yaml", "line": 4, "column": 77, "end_line": 4, "end_column": 85,
+         "path": "spec.containers[0].env[0].value",
+         "message": "spec.containers[0].env[0].value: expected a string",
+         "help": "YAML reads this without quotes as a number: put it in quotes"},
+        {"file": "missing.yaml", "line": null, "column": null, "end_line": null, "end_column": null, "path": null,
+         "message": "there is no such file or folder", "help": null},
+    ]);
+    assert_eq!(Value::from(errors.clone()), expected);
+    assert!(report["findings"].as_array().is_some_and(|findings| findings.iter().any(|of| of["file"] == "pod.yaml")));
+    assert_eq!((&report["version"], &report["summary"]["errors"]), (&1.into(), &4.into()));
+    let report = run(&["--profile", "profile.yaml", "pod.yaml"]);
+    assert_eq!(report["errors"][0]["message"], "it holds no ClusterAdmissionPolicy");
+    assert_eq!(report["errors"][0]["file"], "profile.yaml");
 }
 
 #[test]
@@ -136,8 +180,12 @@ fn lists_are_their_items() {
     let text =
         format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n- apiVersion: v1\n  kind: PodList\n  items: [{item}]\n");
     let answer = gatehouse_with(&root(), &["check", "--output-format", "json", "-"], &text);
-    let findings: Vec<Value> = serde_json::from_str(&answer.out).expect("it prints JSON");
-    let tags = findings.iter().filter(|finding| finding["rule"] == "pinned-images/tag");
+    let report = report(&answer);
+    let tags = report["findings"]
+        .as_array()
+        .expect("there are findings")
+        .iter()
+        .filter(|finding| finding["rule"] == "pinned-images/tag");
     let places: Vec<_> = tags.map(|finding| (finding["line"].clone(), finding["path"].clone())).collect();
     let path = Value::from("spec.containers[0].image");
     assert_eq!(places, [(4.into(), path.clone()), (7.into(), path)]);
@@ -316,8 +364,39 @@ fn a_bad_profile_is_an_error_with_its_place() {
         (profile("ClusterAdmissionPolicy", "  mode: watch\n"), "spec.mode: expected protect or monitor"),
         (
             profile("ClusterAdmissionPolicy", "  matchConditions: [{name: a, expression: 'true'}]\n"),
-            "matchConditions (\"a\") are not evaluated yet",
+            "spec.matchConditions: they are not evaluated yet (\"a\")",
         ),
+        (
+            profile("ClusterAdmissionPolicy", "  surprise: 1\n"),
+            "line 6, column 13: policy images: spec.surprise: there is no such field\n",
+        ),
+        (
+            profile("ClusterAdmissionPolicy", "") + "settings: {pullPolicy: Always}\n",
+            "policy images: settings: there is no such field\n",
+        ),
+        (
+            profile("AdmissionPolicy", "  namespaceSelector: {}\n"),
+            "spec.namespaceSelector: an AdmissionPolicy has no such field, only a ClusterAdmissionPolicy",
+        ),
+        (
+            profile(
+                "ClusterAdmissionPolicy",
+                "  rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE], namespaces: [a]}]\n",
+            ),
+            "policy images: spec.rules[0].namespaces: there is no such field",
+        ),
+        (profile("ClusterAdmissionPolicy", "  matchPolicy: exact\n"), "spec.matchPolicy: expected Equivalent or Exact"),
+        (profile("ClusterAdmissionPolicy", "  failurePolicy: fail\n"), "spec.failurePolicy: expected Fail or Ignore"),
+        (
+            profile("ClusterAdmissionPolicy", "  mutating: false\n  settings: {fix: true}\n"),
+            "line 7, column 19: policy images: spec.settings.fix: it is true and spec.mutating is false: a policy server \
+             would refuse every object that the policy fixes; set mutating: true, or remove fix",
+        ),
+        (
+            profile("AdmissionPolicy", "  settings: {fix: true}\n"),
+            "spec.settings.fix: it is true and spec.mutating is not set",
+        ),
+        (profile("ClusterAdmissionPolicy", "  mutating: \"true\"\n"), "spec.mutating: expected true or false"),
         (
             profile("ClusterAdmissionPolicy", "")
                 .replace("ghcr.io/gatehouse/policies/pinned-images", "ghcr.io/other/policy"),
@@ -338,6 +417,23 @@ fn a_bad_profile_is_an_error_with_its_place() {
     let unknown = gatehouse(&["check", "--profile", "harald", "examples"]);
     assert_eq!(unknown.status, 2);
     assert!(unknown.err.contains("the built-in profiles are baseline and herald"), "{}", unknown.err);
+}
+
+/// What a cluster takes, the checker takes.
+#[test]
+fn all_fields_of_a_policy_may_stand_in_a_profile() {
+    let common = "  policyServer: default\n  mode: protect\n  rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE], \
+                  scope: '*'}]\n  failurePolicy: Fail\n  mutating: true\n  backgroundAudit: true\n  matchPolicy: Equivalent\n  matchConditions: []\n  \
+                  objectSelector: {}\n  sideEffects: None\n  timeoutSeconds: 10\n  timeoutEvalSeconds: 2\n  message: no\n  settings: {fix: true}\n";
+    let of_cluster =
+        "  namespaceSelector: {}\n  contextAwareResources: []\n  allowInsideAdmissionControllerNamespace: true\n";
+    for (kind, spec) in
+        [("AdmissionPolicy", common.to_owned()), ("ClusterAdmissionPolicy", [common, of_cluster].concat())]
+    {
+        let files = folder(&[("profile.yaml", &(profile(kind, &spec) + "status: {}\n")), ("pod.yaml", POD)]);
+        let answer = gatehouse_with(files.path(), &["check", "--profile", "profile.yaml", "pod.yaml"], "");
+        assert_eq!(answer.status, 1, "{}", answer.err);
+    }
 }
 
 #[test]

@@ -110,7 +110,10 @@ fn check(policy: &Policy, settings: &Value, manifest: &str) -> Option<Shown> {
         let printed = String::from_utf8(output.stdout).expect("it prints text");
         (output.status.code() != Some(2)).then_some(printed)
     };
-    Some(Shown { printed: run("pretty")?, findings: serde_json::from_str(&run("json")?).expect("it prints JSON") })
+    let printed = run("pretty")?;
+    let report: Json = serde_json::from_str(&run("json")?).expect("it prints JSON");
+    let findings = serde_json::from_value(report["findings"].clone()).expect("there are findings");
+    Some(Shown { printed, findings })
 }
 
 /// The smallest object of the cases that has this rule's finding, where it can with nothing else and with a fix.

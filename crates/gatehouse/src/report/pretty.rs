@@ -10,6 +10,7 @@ use gatehouse_policy::{Fix, Level, Node, PatchOperation, Segment};
 
 use super::{Frame, Render};
 use crate::check::{FileReport, Located, Problem, Secret};
+use crate::source::{LONGEST_LINE, Lines};
 
 /// Lines of source with the finding beneath, coloured; the stream that they are written to takes the colour out where
 /// nobody sees it.
@@ -35,7 +36,7 @@ fn render(finding: &Located, lines: &Lines<'_>) -> String {
     };
     let title = title.primary_title(printable(&finding.message)).id(finding.rule.clone());
     let label = if finding.shown.absent { format!("lacks {}", missing(finding)) } else { String::new() };
-    let mut group = title.elements(lines.snippet(&finding.file, finding.shown.span, &label));
+    let mut group = title.elements(snippet(lines, &finding.file, finding.shown.span, &label));
     let object = &finding.object;
     let place = format!("{} {}: {}", object.kind, object.name, finding.path);
     group = group.element(Title::NOTE.with_name("in").message(printable(&place)));
@@ -111,7 +112,8 @@ pub fn problems(report: &FileReport, text: &str) -> String {
 }
 
 fn problem(problem: &Problem, lines: &Lines<'_>) -> String {
-    let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(lines.snippet(
+    let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(snippet(
+        lines,
         &problem.file,
         problem.span,
         "",
@@ -171,61 +173,23 @@ fn masked<'t>(text: &'t str, report: &FileReport) -> Cow<'t, str> {
     Cow::Owned(masked)
 }
 
-/// The lines of a file.
-struct Lines<'t> {
-    text: &'t str,
-    starts: Vec<usize>,
-}
-
-/// The longest line that is shown whole, in bytes: a minified file is one line of megabytes.
-const LONGEST_LINE: usize = 4096;
-
-impl<'t> Lines<'t> {
-    fn new(text: &'t str) -> Self {
-        let bytes = text.as_bytes();
-        // As in YAML, `\r` alone ends a line too.
-        let is_end = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
-        let starts = std::iter::once(0).chain((0..bytes.len()).filter(is_end).map(|at| at + 1)).collect();
-        Self { text, starts }
+/// The first line of a span, underlined, or only the name of the file where there is nothing to show.
+fn snippet<'s>(lines: &Lines<'_>, file: &str, span: Span, label: &str) -> Vec<annotate_snippets::Element<'s>> {
+    let file = printable(file);
+    let Some(line) = lines.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty()) else {
+        let origin = Origin::path(file);
+        let [line, column] = [span.line, span.column].map(|number| usize::try_from(number).unwrap_or(0));
+        return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
+    };
+    // A terminal obeys what it is sent.
+    let line: String = line.chars().map(|of| if of == '\t' || is_printable(of) { of } else { '\u{fffd}' }).collect();
+    let range = columns(&line, span);
+    let mut annotation = AnnotationKind::Primary.span(range);
+    if !label.is_empty() {
+        annotation = annotation.label(printable(label));
     }
-
-    /// All of them, with their ends.
-    fn all(&self) -> impl Iterator<Item = &'t str> {
-        let ends = self.starts.iter().skip(1).copied().chain([self.text.len()]);
-        self.starts.iter().zip(ends).filter_map(|(start, end)| self.text.get(*start..end))
-    }
-
-    /// The line with a number that counts from 1, without its end.
-    fn line(&self, number: u32) -> Option<&'t str> {
-        let index = usize::try_from(number).ok()?.checked_sub(1)?;
-        let start = *self.starts.get(index)?;
-        let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
-        Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
-    }
-
-    /// The first line of a span, underlined, or only the name of the file where there is nothing to show.
-    fn snippet<'s>(&self, file: &str, span: Span, label: &str) -> Vec<annotate_snippets::Element<'s>>
-    where
-        't: 's,
-    {
-        let file = printable(file);
-        let Some(line) = self.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty())
-        else {
-            let origin = Origin::path(file);
-            let [line, column] = [span.line, span.column].map(|number| usize::try_from(number).unwrap_or(0));
-            return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
-        };
-        // A terminal obeys what it is sent.
-        let line: String =
-            line.chars().map(|of| if of == '\t' || is_printable(of) { of } else { '\u{fffd}' }).collect();
-        let range = columns(&line, span);
-        let mut annotation = AnnotationKind::Primary.span(range);
-        if !label.is_empty() {
-            annotation = annotation.label(printable(label));
-        }
-        let start = usize::try_from(span.line).unwrap_or(1);
-        vec![Snippet::source(line).path(file).line_start(start).annotation(annotation).into()]
-    }
+    let start = usize::try_from(span.line).unwrap_or(1);
+    vec![Snippet::source(line).path(file).line_start(start).annotation(annotation).into()]
 }
 
 /// The bytes of a line that a span covers: to the line's end where the span goes on below it.
