@@ -406,7 +406,7 @@ pub fn files(folder: &FilePath, extension: &str) -> Vec<PathBuf> {
 }
 
 /// The profiles that are built in.
-pub const PROFILES: &[&str] = &["baseline", "herald"];
+pub const PROFILES: &[&str] = &["baseline", "strict", "herald"];
 
 /// The manifests of a built-in profile.
 ///

@@ -43,4 +43,4 @@ pub use request::{Operation, Request, split_api_version};
 pub use settings::{Common, Exempt, Levels, NoSettings, Override, Settings};
 pub use sorted::Sorted;
 pub use view::{ReadError, nearest, suggestion};
-pub use workload::{Container, Pod, Role, pod_spec_path, pod_specs, pod_templates, require_containers};
+pub use workload::{Container, Pod, Role, foreign_kinds, pod_spec_path, pod_specs, pod_templates, require_containers};

@@ -238,6 +238,11 @@ pub fn pod_spec_path(group: &str, kind: &str) -> Option<&'static [&'static str]>
     }
 }
 
+/// The kinds that are not Kubernetes' own and whose pods are read, each with its group.
+pub fn foreign_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FOREIGN.iter().map(|foreign| (foreign.group, foreign.kind))
+}
+
 fn foreign(group: &str, kind: &str) -> Option<&'static Foreign> {
     FOREIGN.iter().find(|foreign| foreign.group == group && foreign.kind == kind)
 }

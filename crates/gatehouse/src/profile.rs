@@ -18,6 +18,7 @@ use crate::selector::{self, Selector};
 /// The profiles that are built in, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("baseline", include_str!("../../../profiles/baseline.yaml")),
+    ("strict", include_str!("../../../profiles/strict.yaml")),
     ("herald", include_str!("../../../profiles/herald.yaml")),
 ];
 
