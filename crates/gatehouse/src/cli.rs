@@ -47,7 +47,7 @@ struct Check {
     /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured, and what is hidden skipped), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Which policies judge, and by which settings: baseline, herald, or a file or folder of `ClusterAdmissionPolicy` manifests
+    /// Which policies judge, and by which settings: baseline, strict, herald, or a file or folder of `ClusterAdmissionPolicy` manifests
     #[arg(long, value_name = "NAME|FILE|DIR", default_value = "baseline")]
     profile: String,
     /// How Gatehouse's policies are run: linked in, or as the modules that a cluster loads

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gatehouse_engine::Evaluator;
 use gatehouse_manifest::{Format, SyntaxError, decode, read};
 use gatehouse_policy::node::{Data, Member, Span};
-use gatehouse_policy::{Finding, Level, Node, ReadError, Request, nearest};
+use gatehouse_policy::{Finding, Level, Node, ReadError, Request, nearest, split_api_version};
 use serde::Deserialize;
 
 use crate::check::{Problem, point};
@@ -42,6 +42,8 @@ pub struct ProfilePolicy {
     namespace: Option<String>,
     /// With `matchPolicy: Exact` it judges the versions alone that its rules name.
     exact: bool,
+    /// A version that its rules leave to the API server to convert, and that it reads in files.
+    also_reads: Option<String>,
     /// In `mode: monitor` the cluster accepts whatever the policy says; here its findings are warnings.
     monitor: bool,
 }
@@ -220,7 +222,9 @@ pub trait Namespaces {
 impl ProfilePolicy {
     /// Whether the policy judges an object.
     pub fn matches(&self, target: &Target<'_>, namespaces: &impl Namespaces) -> bool {
-        self.selects(target, namespaces, false)
+        let is_read =
+            !self.exact && self.also_reads.as_deref().map(split_api_version) == Some((target.group, target.version));
+        self.selects(target, namespaces, is_read)
     }
 
     /// Whether the policy would judge an object in another version, to which an API server converts it (`matchPolicy:
@@ -377,7 +381,7 @@ impl Profile {
         let mut loader = Loader { runner, profile: name.to_owned(), folder, policies: vec![], errors: vec![] };
         for (path, reason) in found.errors {
             let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-            let help = format!("{reason}; the built-in profiles are {}", known.join(" and "));
+            let help = format!("{reason}; the built-in profiles are {}", known.join(", "));
             loader.errors.push(ProfileError::of(path.display().to_string(), help));
         }
         for input in found.inputs {
@@ -395,6 +399,7 @@ impl Profile {
     pub fn of(name: String, evaluator: Evaluator) -> Self {
         let policy = ProfilePolicy {
             rules: metadata_rules(&evaluator),
+            also_reads: also_reads(&evaluator),
             name,
             evaluator,
             namespace_selector: Selector::default(),
@@ -410,6 +415,12 @@ impl Profile {
 /// The rules of a policy's own metadata.
 fn metadata_rules(evaluator: &Evaluator) -> Vec<MatchRule> {
     evaluator.metadata().and_then(|metadata| serde_json::from_value(metadata["rules"].clone()).ok()).unwrap_or_default()
+}
+
+/// The version beside those of its rules that a policy reads.
+fn also_reads(evaluator: &Evaluator) -> Option<String> {
+    let metadata = evaluator.metadata()?;
+    metadata["annotations"]["io.gatehouse.policy.alsoReads"].as_str().map(str::to_owned)
 }
 
 /// Whether the setting `fix` is one by which the policy changes objects: it is in all of Gatehouse's, and in others that can.
@@ -514,6 +525,7 @@ impl<R: Runner> Loader<'_, R> {
         }
         self.policies.push(ProfilePolicy {
             rules: spec.rules.unwrap_or_else(|| metadata_rules(&evaluator)),
+            also_reads: also_reads(&evaluator),
             name,
             evaluator,
             namespace_selector: spec.namespace_selector,

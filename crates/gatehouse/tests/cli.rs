@@ -416,7 +416,7 @@ fn a_bad_profile_is_an_error_with_its_place() {
     }
     let unknown = gatehouse(&["check", "--profile", "harald", "examples"]);
     assert_eq!(unknown.status, 2);
-    assert!(unknown.err.contains("the built-in profiles are baseline and herald"), "{}", unknown.err);
+    assert!(unknown.err.contains("the built-in profiles are baseline, strict, herald"), "{}", unknown.err);
 }
 
 /// What a cluster takes, the checker takes.

@@ -55,9 +55,8 @@ rules! {
     /// ## Version v1
     /// Of several targets for the cpu, version v1 has a field for the first, and the API server shows no other to a policy that
     /// is asked about v1, though it stores all that somebody wrote into the annotation
-    /// `autoscaling.alpha.kubernetes.io/metrics`. Where that matters, name `v2` alone in the policy's rules: the API server then
-    /// converts requests for v1 before it asks (`matchPolicy: Equivalent`, the default). The checker converts nothing, and
-    /// reports manifests of v1 as not judged.
+    /// `autoscaling.alpha.kubernetes.io/metrics`. So the policy's rules name `v2` alone: the API server converts requests for v1
+    /// before it asks (`matchPolicy: Equivalent`, the default). The checker reads manifests of v1 as they stand.
     ///
     /// ## Options
     /// ```yaml
