@@ -59,27 +59,27 @@ pub struct Line<'t> {
 impl<'t> Line<'t> {
     /// Reads one argument: a word, or a script for a shell, which starts anew.
     pub fn read(&mut self, argument: &'t str, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
-        if self.value(argument, is_literal, found) {
+        if self.value(argument, Reader::Shell, is_literal, found) {
             return;
         }
         if argument.bytes().any(|byte| byte.is_ascii_whitespace()) {
-            script(argument, is_literal, found);
+            script(argument, Reader::Script, is_literal, found);
         } else {
-            self.word(argument, is_literal, found);
+            self.word(argument, Reader::Shell, is_literal, found);
         }
     }
 
     /// Reads a word as the value of the option before it, and tells whether it was one. Most options are no secrets, and
     /// many take `name=value`.
-    fn value(&mut self, word: &'t str, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) -> bool {
+    fn value(&mut self, word: &'t str, reader: Reader, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) -> bool {
         let Some((flag, place)) = self.waiting.take() else { return false };
         if word.starts_with('-') {
             return false;
         }
-        let is_secret = |value: &str| !is_no_secret(value, Reader::Shell);
+        let is_secret = |value: &str| !is_no_secret(value, reader);
         let is_found = match place {
             Place::Attached => false,
-            Place::ByName => is_literal(name_of(flag), word, Reader::Shell),
+            Place::ByName => is_option(name_of(flag), word, reader, is_literal),
             Place::Next => is_secret(word),
             Place::BehindUser => word.split_once(':').is_some_and(|(_, password)| is_secret(password)),
             Place::Header => word.split_once(':').is_some_and(|(name, value)| {
@@ -94,7 +94,7 @@ impl<'t> Line<'t> {
         is_found || !matches!(place, Place::ByName)
     }
 
-    fn word(&mut self, word: &'t str, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
+    fn word(&mut self, word: &'t str, reader: Reader, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
         if !word.starts_with('-') && !word.contains('=') {
             let name = word.rsplit('/').next().unwrap_or_default();
             if OPTIONS.iter().any(|(program, ..)| name.starts_with(program)) {
@@ -105,7 +105,7 @@ impl<'t> Line<'t> {
         for (_, flag, place) in OPTIONS.iter().filter(|(program, ..)| self.program.starts_with(program)) {
             if !matches!(place, Place::Attached) {
                 self.waiting = self.waiting.or((word == *flag).then_some((word, *place)));
-            } else if word.strip_prefix(flag).is_some_and(|value| !is_no_secret(unquote(value), Reader::Shell)) {
+            } else if word.strip_prefix(flag).is_some_and(|value| !is_no_secret(unquote(value), reader)) {
                 found.add(flag);
             }
         }
@@ -118,10 +118,10 @@ impl<'t> Line<'t> {
         }
         for setting in word.split(',') {
             let Some((name, value)) = assignment(setting) else { continue };
-            if is_literal(name_of(name), value, Reader::Shell) {
+            if is_option(name_of(name), value, reader, is_literal) {
                 found.add(name);
             } else if let Some((name, value)) = assignment(value)
-                && is_literal(name, value, Reader::Shell)
+                && is_option(name, value, reader, is_literal)
             {
                 found.add(name);
             }
@@ -130,18 +130,34 @@ impl<'t> Line<'t> {
 }
 
 /// Reads a script of a shell.
-pub fn script<'t>(text: &'t str, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
+pub fn script<'t>(text: &'t str, reader: Reader, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
     let mut line = Line::default();
     for_each_word(text, |word| {
         if word.is_empty() {
             line = Line::default();
         } else {
+            // Nothing is put in between single quotes.
+            let reader = if word.contains('\'') { Reader::Shell } else { reader };
             let word = unquote(word);
-            if !line.value(word, is_literal, found) {
-                line.word(word, is_literal, found);
+            if !line.value(word, reader, is_literal, found) {
+                line.word(word, reader, is_literal, found);
             }
         }
     });
+}
+
+/// Whether an option is given a secret. One that is called `secret` and no more may be given the name of one; and
+/// everybody knows the password of the certificates that Java comes with
+/// (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/keytool.html>).
+fn is_option(name: &str, value: &str, reader: Reader, is_literal: &IsLiteral<'_>) -> bool {
+    const SECRETS: &[&str] = &["secret", "secrets", "tls", "cert", "certs", "credentials", "creds"];
+    let is_harmless = || match name {
+        "secret" => value.rsplit_once('-').is_some_and(|(_, last)| SECRETS.contains(&last)),
+        "storepass" => value == "changeit",
+        // `token=token` hands on a variable of what a script holds in another language.
+        _ => reader == Reader::Script && value == name,
+    };
+    is_literal(name, value, reader) && !is_harmless()
 }
 
 /// `name=value`, its name being what can be one before the first `=`.
@@ -192,6 +208,8 @@ fn for_each_word<'t>(text: &'t str, mut found: impl FnMut(&'t str)) {
                 open.push(if next == Some(b'(') { b')' } else { b'}' });
                 at += 1;
             }
+            // A template, which is filled in before.
+            b'{' if next == Some(b'{') => open.push(b'}'),
             b'`' | b'"' => open.push(byte),
             b'\'' if inner != Some(b'"') => open.push(byte),
             b'(' if inner == Some(b')') => open.push(b')'),

@@ -1,5 +1,6 @@
 //! Files that a `ConfigMap`, a variable or an argument holds whole: what their lines set.
 
+use crate::ascii::{has, starts, until};
 use crate::command::{self, unquote};
 use crate::found::Found;
 use crate::value::Reader;
@@ -42,7 +43,7 @@ impl Kind {
 
     /// Who fills in what such a file leaves open.
     pub fn reader(self) -> Reader {
-        if self == Self::Script { Reader::Shell } else { Reader::Program }
+        if self == Self::Script { Reader::Script } else { Reader::Program }
     }
 }
 
@@ -51,7 +52,7 @@ pub fn literals<'t>(text: &'t str, kind: Kind, is_literal: &IsLiteral<'_>, found
     match kind {
         Kind::Prose => {}
         Kind::Script => {
-            command::script(text, is_literal, found);
+            command::script(text, Reader::Script, is_literal, found);
             settings(text, kind, is_literal, found);
         }
         _ => settings(text, kind, is_literal, found),
@@ -61,10 +62,13 @@ pub fn literals<'t>(text: &'t str, kind: Kind, is_literal: &IsLiteral<'_>, found
 /// Takes in the secrets that the lines of a text set.
 pub fn settings<'t>(text: &'t str, kind: Kind, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
     for line in text.split('\n') {
+        if found.is_full() {
+            return;
+        }
         for_each_pair(line, kind, |name, value| {
             // The key of registries in Docker's configuration.
             let is_docker_auth = || name == "auth" && header::holds_password(value);
-            if !found.is_full() && (is_literal(name, value, kind.reader()) || is_docker_auth()) {
+            if is_literal(name, value, kind.reader()) || is_docker_auth() {
                 found.add(name);
             }
         });
@@ -73,17 +77,16 @@ pub fn settings<'t>(text: &'t str, kind: Kind, is_literal: &IsLiteral<'_>, found
 
 /// What of a file's lines holds a password: a URL, or a connection string.
 pub fn credentials(text: &str, kind: Kind) -> Option<&'static str> {
-    // Every password there stands before an `@` or behind a `=`.
-    if kind == Kind::Prose || !text.bytes().any(|byte| matches!(byte, b'@' | b'=')) {
+    if kind == Kind::Prose {
         return None;
     }
-    let mut lines = text.split('\n').filter(|line| !is_comment(line.trim()));
-    lines.find_map(|line| credentials::find(line, kind.reader()))
+    let mut lines = text.split('\n').filter(|line| !is_comment(line.trim_ascii()));
+    lines.find_map(|line| credentials::find_in_line(line, kind.reader()))
 }
 
 /// Gives what a line sets, as names and values: the one that it starts with, and every one whose name is in quotes.
 fn for_each_pair<'t>(line: &'t str, kind: Kind, mut found: impl FnMut(&'t str, &'t str)) {
-    let line = line.trim();
+    let line = line.trim_ascii();
     if is_comment(line) {
         return;
     }
@@ -92,11 +95,11 @@ fn for_each_pair<'t>(line: &'t str, kind: Kind, mut found: impl FnMut(&'t str, &
     }
     // JSON, YAML in one line, the tables of programs.
     let mut rest = line;
-    while let Some(start) = rest.find(['"', '\'']) {
+    while let Some(start) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\'')) {
         let Some((name, after)) = rest.get(start..).and_then(quoted) else { return };
         rest = after;
-        let Some(value) = name_end(after.trim_start()) else { continue };
-        if let Some((value, after)) = quoted(value.trim_start()) {
+        let Some(value) = name_end(after.trim_ascii_start()) else { continue };
+        if let Some((value, after)) = quoted(value.trim_ascii_start()) {
             if is_name(name) {
                 found(name, value);
             }
@@ -107,7 +110,10 @@ fn for_each_pair<'t>(line: &'t str, kind: Kind, mut found: impl FnMut(&'t str, &
 
 /// Comments, and what is no setting in any language.
 fn is_comment(line: &str) -> bool {
-    line.len() < 3 || ["#", ";", "//", "--", "/*", "* ", "<!--"].iter().any(|start| line.starts_with(start))
+    match line.as_bytes() {
+        [b'#' | b';', ..] | [b'/', b'/' | b'*', ..] | [b'-', b'-', ..] | [b'*', b' ', ..] => true,
+        line => line.len() < 3 || line.starts_with(b"<!--"),
+    }
 }
 
 /// What a line sets that starts with a name: `export NAME=value`, `- name: value`, `<name>value</name>`.
@@ -120,27 +126,30 @@ fn leading(line: &str, kind: Kind) -> Option<(&str, &str)> {
     let line = ["- ", "export ", "set ", "let ", "const ", "var ", "ENV "]
         .iter()
         .find_map(|start| line.strip_prefix(start))
-        .map_or(line, str::trim_start);
+        .map_or(line, str::trim_ascii_start);
     let end = line.bytes().position(|byte| !is_in_name(byte))?;
     let (name, rest) = line.split_at_checked(end)?;
-    let Some(value) = name_end(rest.trim_start()) else {
-        let value = rest.trim();
+    let Some(value) = name_end(rest.trim_ascii_start()) else {
+        let value = rest.trim_ascii();
         let is_directive = DIRECTIVES.iter().any(|directive| name.eq_ignore_ascii_case(directive));
         return (is_directive && !value.contains(' ')).then_some((name, unquote(value)));
     };
     let tight = rest.starts_with('=') && !value.starts_with(' ');
-    let value = value.trim();
+    let is_shell = kind != Kind::Script || tight || rest.starts_with(':');
+    let value = value.trim_ascii();
     if !is_name(name) {
         return None;
     }
     if let Some((value, rest)) = quoted(value) {
-        let rest = rest.trim_start();
-        let ends = rest.is_empty() || rest.starts_with([',', ';', '#', '}', ')', '/']);
+        let rest = rest.trim_ascii_start();
+        let ends = rest.is_empty() || starts(rest, b",;#})/");
         return ends.then_some((name, value));
     }
     let comment = value.as_bytes().windows(2).position(|part| part == b" #");
-    let value = value.get(..comment.unwrap_or(value.len()))?.trim_end();
-    (kind != Kind::Program && is_bare(value, tight)).then_some((name, value))
+    let value = value.get(..comment.unwrap_or(value.len()))?.trim_ascii_end();
+    // `token=token,` hands on a variable.
+    let is_own_name = kind == Kind::Script && until(value, b",;)") == name;
+    (kind != Kind::Program && is_shell && !is_own_name && is_bare(value, tight)).then_some((name, value))
 }
 
 /// Settings that stand before their value without anything between the two: of Redis (its `redis.conf`), `OpenLDAP`
@@ -150,19 +159,20 @@ const DIRECTIVES: &[&str] = &["requirepass", "masterauth", "rootpw", "bindpw", "
 
 /// What stands behind a name: nothing without `=`, `:=`, or a colon with a space or a quote.
 fn name_end(rest: &str) -> Option<&str> {
-    match rest.strip_prefix(':') {
-        Some(value) if value.starts_with([' ', '\t', '"', '\'']) => Some(value),
-        Some(value) => value.strip_prefix('='),
-        None => rest.strip_prefix('=').filter(|value| !value.starts_with(['=', '~', '>'])),
-    }
+    let behind = match rest.as_bytes() {
+        [b':', b'=', ..] => 2,
+        [b':', b' ' | b'\t' | b'"' | b'\'', ..] => 1,
+        [b'=', b'=' | b'~' | b'>', ..] => return None,
+        [b'=', ..] => 1,
+        _ => return None,
+    };
+    rest.get(behind..)
 }
 
 /// Whether a value without quotes is one: no expression of a program, no block that follows, no sentence. What follows
 /// `=` at once is taken as it stands.
 fn is_bare(value: &str, tight: bool) -> bool {
-    let has = |bytes: &[u8]| value.bytes().any(|byte| bytes.contains(&byte));
-    !value.starts_with(['|', '>', '&', '*', '!', '[', '{', '%', '@', '"', '\''])
-        && (tight || !has(b" \t()[]{}<>\"'`,;"))
+    !starts(value, b"|>&*![{%@\"'") && (tight || !has(value, b" \t()[]{}<>\"'`,;"))
 }
 
 /// What a text in quotes at the start holds, and what follows it. A backslash takes a quote in.

@@ -35,7 +35,9 @@ fn is_scheme(text: &str, scheme: &str) -> bool {
 pub fn holds_password(text: &str) -> bool {
     base64::decode_text(text).is_some_and(|text| {
         text.split_once(':').is_some_and(|(_, password)| {
-            !password.is_empty() && !is_placeholder(password, Reader::Shell) && !password.contains(char::is_control)
+            !password.is_empty()
+                && !is_placeholder(password, Reader::Shell)
+                && !password.bytes().any(|byte| byte.is_ascii_control())
         })
     })
 }

@@ -5,6 +5,7 @@
 //! (`credentials.rs`, `token.rs`).
 
 mod annotation;
+mod ascii;
 mod base64;
 mod command;
 mod config_map;
@@ -26,7 +27,7 @@ use gatehouse_policy::{Context, Level, Override, Path, ReadError, Report, Reques
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::name::NamePattern;
+use crate::name::{Name, NamePattern};
 use crate::pod::Pod;
 use crate::value::Reader;
 
@@ -255,11 +256,16 @@ type IsLiteral<'s> = dyn Fn(&str, &str, Reader) -> bool + 's;
 
 impl SecretEnv {
     fn is_literal(&self, name: &str, value: &str, reader: Reader) -> bool {
-        if !name::is_sensitive(&self.names, name) || name::matches(&self.except, name) {
+        if !name::may_match(&self.names, name)
+            || (value::is_no_secret(value, reader) && credentials::find(value, reader).is_none())
+        {
             return false;
         }
-        let is_quantity = value::is_number(value) && !name::is_password(name);
-        !is_quantity && (!value::is_no_secret(value, reader) || credentials::find(value, reader).is_some())
+        let name = Name::new(name);
+        name.is_sensitive(&self.names)
+            && !name.matches(&self.except)
+            && (name.is_password() || !value::is_number(value))
+            && !(name.is_api_key() && value::is_filler(value))
     }
 }
 

@@ -6,6 +6,8 @@ use gatehouse_policy::glob::Glob;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
+use crate::ascii::has;
+
 /// Patterns for the names of variables that hold secrets. `PWD` alone is the working directory.
 pub const SENSITIVE: &[&str] = &[
     "*PASSWORD*",
@@ -66,35 +68,27 @@ pub const SENSITIVE: &[&str] = &[
     "NEO4J_AUTH",
 ];
 
-/// Last words of names that say something about a secret and are not it: `TOKEN_TTL`, `PASSWORD_FILE`.
+/// Last words of names that say something about a secret and are not it: where it is, what it is called, how long it lives,
+/// of what sort it is and what is done with it. In their order, in the singular.
 #[rustfmt::skip]
 const ABOUT: &[&str] = &[
-    // Where it is.
-    "FILE", "FILES", "FILENAME", "PATH", "PATHS", "DIR", "DIRECTORY", "FOLDER", "MOUNT", "LOCATION", "URL", "URLS",
-    "URI", "ENDPOINT", "ENDPOINTS", "HOST", "HOSTS", "HOSTNAME", "PORT", "ADDR", "ADDRESS", "SERVER", "SERVICE",
-    "DOMAIN", "REGION", "STORE", "STORAGE", "BACKEND", "MANAGER", "PROVIDER", "SOURCE", "VAULT", "PROJECT", "BUCKET",
-    "TABLE", "COLUMN", "HEADER", "HEADERS", "FIELD", "PARAM", "PARAMETER", "CLAIM", "CLAIMS", "ATTRIBUTE", "PROPERTY",
-    "VARIABLE",
-    // What it is called, or who it is for.
-    "NAME", "NAMES", "NAMESPACE", "NAMESPACES", "ID", "IDS", "ARN", "REF", "REFS", "REFERENCE", "ALIAS", "LABEL",
-    "LABELS", "SELECTOR", "ANNOTATION", "PREFIX", "SUFFIX", "USER", "USERNAME", "ISSUER", "AUDIENCE", "AUDIENCES",
-    "SUBJECT", "GROUP", "ROLE", "OWNER", "TAG", "VERSION", "REVISION", "DESCRIPTION", "TITLE", "HINT", "MESSAGE",
-    "PROMPT",
-    // How long it lives, how large it is.
-    "TTL", "EXPIRY", "EXPIRES", "EXPIRATION", "IN", "LIFETIME", "LIFESPAN", "DURATION", "TIMEOUT", "INTERVAL", "PERIOD",
-    "AGE", "DELAY", "SECONDS", "SECS", "MINUTES", "MINS", "HOURS", "DAYS", "MS", "MILLIS", "LEEWAY", "SKEW", "LENGTH",
-    "SIZE", "LIMIT", "LIMITS", "COUNT", "MIN", "MAX", "BITS", "BYTES", "ROUNDS", "COST", "RATIO", "THRESHOLD",
-    "RETRIES", "ATTEMPTS", "RATE", "BUDGET",
-    // What sort it is of, and what is done with it.
-    "TYPE", "TYPES", "KIND", "CLASS", "FORMAT", "ALGORITHM", "ALGORITHMS", "ALG", "METHOD", "METHODS", "MODE",
-    "STRATEGY", "POLICY", "SCOPE", "SCOPES", "ENCODING", "ENCRYPTION", "ENCODER", "HASHER", "CHARSET", "REGEX",
-    "PATTERN", "RULES", "ENABLED", "ENABLE", "DISABLED", "DISABLE", "REQUIRED", "ALLOWED", "CHECK", "CHECKS",
-    "VALIDATION", "VALIDATOR", "VERIFY", "ROTATION", "RENEWAL", "RESET", "CACHE", "HELPER", "COMMAND", "CMD", "SCRIPT",
-    "IMAGE", "DRIVER", "PLUGIN", "CHAIN", "ENGINE", "HANDLER", "FETCHER", "CONTROLLER", "OPERATOR", "TEMPLATE", "LEVEL",
-    "SCHEMA", "AUTH", "REVIEW", "REVIEWS", "REQUEST", "REQUESTS", "RESPONSE", "LIST", "USAGE", "INDEX", "OPTIONS", "CONFIG",
-    "SETTINGS", "STATUS", "STATE", "GENERATOR", "REGEXP", "EXTRACTOR", "SEPARATOR", "DELIMITER", "QUERY",
-    "STRENGTH", "HISTORY", "CONNECTOR", "ENV",
-    "FLOW", "CHANGE", "RECOVERY", "PLACEHOLDER", "TEXT", "INPUT",
+    "ADDR", "ADDRESS", "AGE", "ALG", "ALGORITHM", "ALIAS", "ALLOWED", "ANNOTATION", "ARN", "ATTEMPTS", "ATTRIBUTE",
+    "AUDIENCE", "AUTH", "BACKEND", "BITS", "BUCKET", "BUDGET", "BYTES", "CACHE", "CHAIN", "CHANGE", "CHARSET", "CHECK",
+    "CLAIM", "CLASS", "CMD", "COLUMN", "COMMAND", "CONFIG", "CONNECTOR", "CONTROLLER", "COST", "COUNT", "DAYS", "DELAY",
+    "DELIMITER", "DESCRIPTION", "DIR", "DIRECTORY", "DISABLE", "DISABLED", "DOMAIN", "DRIVER", "DURATION", "ENABLE",
+    "ENABLED", "ENCODER", "ENCODING", "ENCRYPTION", "ENDPOINT", "ENGINE", "ENV", "EXPIRATION", "EXPIRES", "EXPIRY",
+    "EXTRACTOR", "FETCHER", "FIELD", "FILE", "FILENAME", "FLOW", "FOLDER", "FORMAT", "GENERATOR", "GROUP", "HANDLER",
+    "HASHER", "HEADER", "HELPER", "HINT", "HISTORY", "HOST", "HOSTNAME", "HOURS", "ID", "IMAGE", "IN", "INDEX", "INPUT",
+    "INTERVAL", "ISSUER", "KIND", "LABEL", "LEEWAY", "LENGTH", "LEVEL", "LIFESPAN", "LIFETIME", "LIMIT", "LIST",
+    "LOCATION", "MANAGER", "MAPPING", "MAX", "MESSAGE", "METHOD", "MILLIS", "MIN", "MINUTES", "MODE", "MOUNT", "MS",
+    "NAME", "NAMESPACE", "OPERATOR", "OPTIONS", "OWNER", "PARAM", "PARAMETER", "PATH", "PATTERN", "PERIOD",
+    "PLACEHOLDER", "PLUGIN", "POLICY", "PORT", "PREFIX", "PROJECT", "PROMPT", "PROPERTY", "PROVIDER", "QUERY", "RATE",
+    "RATIO", "RECOVERY", "REF", "REFERENCE", "REGEX", "REGEXP", "REGION", "RENEWAL", "REQUEST", "REQUIRED", "RESET",
+    "RESPONSE", "RETRIES", "REVIEW", "REVISION", "ROLE", "ROTATION", "ROUNDS", "RULES", "SCHEMA", "SCOPE", "SCRIPT",
+    "SECONDS", "SECS", "SELECTOR", "SEPARATOR", "SERVER", "SERVICE", "SETTINGS", "SIZE", "SKEW", "SOURCE", "STATE",
+    "STATUS", "STORAGE", "STORE", "STRATEGY", "STRENGTH", "SUBJECT", "SUFFIX", "TABLE", "TAG", "TEMPLATE", "TEXT",
+    "THRESHOLD", "TIMEOUT", "TITLE", "TTL", "TYPE", "URI", "URL", "USAGE", "USER", "USERNAME", "VALIDATION",
+    "VALIDATOR", "VARIABLE", "VAULT", "VERIFY", "VERSION",
 ];
 
 /// Ends of names that hold the name of a Kubernetes Secret, or of a cluster rather than of a key.
@@ -140,7 +134,7 @@ pub struct NamePattern {
 impl NamePattern {
     /// The pattern with this text.
     pub fn new(text: &str) -> Self {
-        let glob = Glob::new(fold(text));
+        let glob = Glob::new(fold(text, false));
         Self { pairs: Pairs::of(glob.as_str()), glob }
     }
 
@@ -170,38 +164,65 @@ impl JsonSchema for NamePattern {
     }
 }
 
-/// Whether a variable is to be secret by one of the patterns. One without wildcards names its variable outright, and
-/// leaves nothing to be told by its words.
-pub fn is_sensitive(patterns: &[NamePattern], name: &str) -> bool {
-    let (mut matches, mut outright) = (false, false);
-    for_each_match(patterns, name, |pattern| {
-        matches = true;
-        outright |= !pattern.contains(['*', '?']);
-    });
-    if !matches || outright {
-        return matches;
-    }
-    let words = words(name);
-    let words: Vec<&str> = words.split('_').filter(|word| !word.is_empty()).collect();
-    !(is_harmless(&words) || (is_public(&words) && !is_password(name)))
-}
-
-/// Whether one of the patterns matches, whatever the case.
-pub fn matches(patterns: &[NamePattern], name: &str) -> bool {
-    let mut matches = false;
-    for_each_match(patterns, name, |_| matches = true);
-    matches
-}
-
-/// Gives each pattern that matches a name as it stands, or with its words apart: `dbPass` is as `db_pass`.
-fn for_each_match(patterns: &[NamePattern], name: &str, mut found: impl FnMut(&str)) {
+/// Whether a name may match one of the patterns: of most names this is all that need be asked.
+pub fn may_match(patterns: &[NamePattern], name: &str) -> bool {
     let pairs = Pairs::of(name);
-    let mut folded = None;
-    for pattern in patterns.iter().filter(|pattern| pattern.pairs.are_in(pairs)) {
-        let (plain, apart) = folded.get_or_insert_with(|| (fold(name), words(name)));
-        if pattern.glob.matches(plain) || pattern.glob.matches(apart) {
-            found(pattern.glob.as_str());
+    patterns.iter().any(|pattern| pattern.pairs.are_in(pairs))
+}
+
+/// A name, as patterns are compared with it: as it stands, and with its words apart, so that `dbPass` is as `db_pass`.
+pub struct Name {
+    plain: String,
+    apart: Option<String>,
+    pairs: Pairs,
+}
+
+impl Name {
+    /// The name with this text.
+    pub fn new(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let is_mixed = bytes.iter().any(u8::is_ascii_lowercase) && bytes.iter().any(u8::is_ascii_uppercase);
+        let apart = is_mixed.then(|| fold(text, true));
+        Self { plain: fold(text, false), apart, pairs: Pairs::of(text) }
+    }
+
+    fn apart(&self) -> &str {
+        self.apart.as_ref().unwrap_or(&self.plain)
+    }
+
+    /// The patterns that match it.
+    fn matching<'p>(&self, patterns: &'p [NamePattern]) -> impl Iterator<Item = &'p str> {
+        let matches =
+            |glob: &&Glob| glob.matches(&self.plain) || self.apart.as_ref().is_some_and(|apart| glob.matches(apart));
+        let may_match = patterns.iter().filter(|pattern| pattern.pairs.are_in(self.pairs));
+        may_match.map(|pattern| &pattern.glob).filter(matches).map(Glob::as_str)
+    }
+
+    /// Whether one of the patterns matches it.
+    pub fn matches(&self, patterns: &[NamePattern]) -> bool {
+        self.matching(patterns).next().is_some()
+    }
+
+    /// Whether it is to be that of a secret by one of the patterns. One without wildcards names its secret outright, and
+    /// leaves nothing to be told by its words.
+    pub fn is_sensitive(&self, patterns: &[NamePattern]) -> bool {
+        let mut matching = self.matching(patterns).peekable();
+        if matching.peek().is_none() {
+            return false;
         }
+        let words: Vec<&str> = self.apart().split('_').filter(|word| !word.is_empty()).collect();
+        matching.any(|pattern| !has(pattern, b"*?"))
+            || !(is_harmless(&words) || (is_public(&words) && !self.is_password()))
+    }
+
+    /// Whether the value is to be the key of an API: some programs want one even of a server that asks for none.
+    pub fn is_api_key(&self) -> bool {
+        self.apart().ends_with("API_KEY")
+    }
+
+    /// Whether the value is to be a password: then digits are one too, and no quantity.
+    pub fn is_password(&self) -> bool {
+        ["PASSWORD", "PASSWD", "PASSPHRASE", "_PASS", "_PWD"].iter().any(|end| self.apart().ends_with(end))
     }
 }
 
@@ -220,7 +241,7 @@ impl Pairs {
                 _ => Some(u32::from(byte.to_ascii_uppercase())),
             };
             if let (Some(last), Some(byte)) = (last, byte) {
-                pairs |= 1_u64 << ((last * 7 + byte) % 64);
+                pairs |= 1_u64 << ((last * 7 + byte) & 63);
             }
             last = byte;
         }
@@ -233,7 +254,18 @@ impl Pairs {
 }
 
 fn is_harmless(words: &[&str]) -> bool {
-    words.last().is_some_and(|last| ABOUT.contains(last))
+    // Some write such words as one: `SECRETNAME`.
+    const SECRETS: &[&str] = &["PASSWORD", "SECRET", "TOKEN", "CREDENTIALS", ""];
+    let is_about = |word: &str| ABOUT.binary_search(&word).is_ok();
+    let ends = |last: &str| {
+        let rests = SECRETS.iter().filter_map(|secret| last.strip_prefix(secret));
+        rests.into_iter().any(|rest| is_about(rest) || rest.strip_suffix('S').is_some_and(is_about))
+    };
+    // What a model reads and writes.
+    const OF_MODELS: &[&str] = &["MAX", "MIN", "NUM", "TOTAL", "INPUT", "OUTPUT", "PROMPT", "COMPLETION", "CONTEXT"];
+    let counts = words.ends_with(&["TOKENS"]) && words.iter().any(|word| OF_MODELS.contains(word));
+    counts
+        || words.last().is_some_and(|last| ends(last))
         || NAMES_ONE.iter().any(|end| words.ends_with(end))
         || words.iter().any(|word| HARMLESS.contains(word))
 }
@@ -248,27 +280,30 @@ fn is_public(words: &[&str]) -> bool {
     })
 }
 
-/// Whether the value is to be a password: then digits are one too, and no quantity.
-pub fn is_password(name: &str) -> bool {
-    let name = fold(name);
-    ["PASSWORD", "PASSWD", "PASSPHRASE", "_PASS", "_PWD"].iter().any(|end| name.ends_with(end))
-}
-
-/// A name by which `db.password`, `db-password` and `DB_PASSWORD` are alike.
-fn fold(name: &str) -> String {
-    name.replace(['-', '.', ':'], "_").to_ascii_uppercase()
-}
-
-/// The name with an underscore between its words, those of `tokenLifetimeSeconds` too.
-fn words(name: &str) -> String {
-    let mut words = String::with_capacity(name.len() + 8);
-    let mut last_is_lower = false;
-    for character in name.chars() {
-        if last_is_lower && character.is_ascii_uppercase() {
-            words.push('_');
+/// A name by which `db.password`, `db-password` and `DB_PASSWORD` are alike; with an underscore between the words of
+/// `s3AccessKeyIDName` too, if they are to be apart.
+fn fold(name: &str, apart: bool) -> String {
+    let mut folded = String::with_capacity(name.len() + 8);
+    let mut characters = name.chars().peekable();
+    let mut last = '_';
+    while let Some(character) = characters.next() {
+        let ends_acronym = last.is_ascii_uppercase() && characters.peek().is_some_and(char::is_ascii_lowercase);
+        let starts_word = last.is_ascii_lowercase() || last.is_ascii_digit() || ends_acronym;
+        if apart && character.is_ascii_uppercase() && starts_word {
+            folded.push('_');
         }
-        last_is_lower = character.is_ascii_lowercase();
-        words.push(character);
+        last = character;
+        folded.push(if matches!(character, '-' | '.' | ':') { '_' } else { character.to_ascii_uppercase() });
     }
-    fold(&words)
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_in_their_order() {
+        assert!(ABOUT.is_sorted());
+    }
 }

@@ -189,7 +189,7 @@ fn set_within(value: &str, is_literal: &IsLiteral<'_>) -> Option<String> {
     if value.contains('\n') || value.trim_start().starts_with('{') {
         file::settings(value, Kind::of("", value), is_literal, &mut found);
     } else if value.starts_with('-') || value.contains(" -") {
-        command::script(value, is_literal, &mut found);
+        command::script(value, Reader::Kubernetes, is_literal, &mut found);
     }
     found.in_words()
 }

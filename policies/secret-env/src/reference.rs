@@ -1,5 +1,7 @@
 //! Values that stand for a secret which the program, or what starts it, looks up.
 
+use crate::ascii::{has, is_all, starts};
+
 /// How a reference is written: what it starts with, and what must follow to the value's end.
 struct Syntax(&'static str, fn(&str) -> bool);
 
@@ -20,6 +22,8 @@ const SYNTAXES: &[Syntax] = &[
     Syntax("akeyless:/", is_path),
     // https://docs.openssl.org/master/man1/openssl-passphrase-options/
     Syntax("env:", is_variable),
+    // https://docs.litellm.ai/docs/proxy/configs
+    Syntax("os.environ/", is_variable),
     // https://getsops.io/docs/#encryption-protocol
     Syntax("ENC[AES256_GCM,data:", |rest| rest.contains(",iv:") && rest.contains(",tag:") && ends(rest, "]", is_any)),
     // https://docs.datadoghq.com/agent/configuration/secrets-management/
@@ -41,7 +45,7 @@ const SYNTAXES: &[Syntax] = &[
     // https://docs.ansible.com/ansible/latest/vault_guide/vault_encrypting_content.html
     Syntax("!vault", |rest| matches!(rest.trim(), "" | "|" | "|-" | ">")),
     // https://cyberark.github.io/summon/
-    Syntax("!var", |rest| rest.starts_with([' ', ':'])),
+    Syntax("!var", |rest| starts(rest, b" :")),
 ];
 
 /// Whether a value refers to a secret, and nothing else.
@@ -53,7 +57,7 @@ pub fn is_reference(value: &str) -> bool {
 /// `name@azurekeyvault`, or `name@azurekeyvault?key` (`envLookupRegex` in
 /// <https://github.com/SparebankenVest/azure-key-vault-to-kubernetes/blob/master/cmd/azure-keyvault-env/main.go>).
 fn is_in_key_vault(value: &str) -> bool {
-    let is_name = |name: &str| all(name, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let is_name = |name: &str| is_all(name, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
     value
         .split_once("@azurekeyvault")
         .is_some_and(|(name, rest)| is_name(name) && (rest.is_empty() || rest.strip_prefix('?').is_some_and(is_name)))
@@ -66,15 +70,15 @@ fn is_vault(rest: &str) -> bool {
 
 /// `arn:partition:service:region:account:resource`, from its partition on.
 fn is_arn(rest: &str) -> bool {
-    rest.starts_with([':', '-']) && rest.split(':').count() >= 5 && !rest.contains(char::is_whitespace)
+    starts(rest, b":-") && rest.split(':').count() >= 5 && !has(rest, b" \t\n")
 }
 
 fn is_path(rest: &str) -> bool {
-    all(rest, |byte| byte.is_ascii_alphanumeric() || b"/-_.:#@".contains(&byte))
+    is_all(rest, |byte| byte.is_ascii_alphanumeric() || b"/-_.:#@".contains(byte))
 }
 
 fn is_variable(rest: &str) -> bool {
-    all(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    is_all(rest, |byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 fn is_store_and_name(rest: &str) -> bool {
@@ -82,7 +86,7 @@ fn is_store_and_name(rest: &str) -> bool {
 }
 
 fn is_base64(rest: &str) -> bool {
-    all(rest, |byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    is_all(rest, |byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
 }
 
 fn is_any(rest: &str) -> bool {
@@ -91,8 +95,4 @@ fn is_any(rest: &str) -> bool {
 
 fn ends(rest: &str, end: &str, test: fn(&str) -> bool) -> bool {
     rest.strip_suffix(end).is_some_and(test)
-}
-
-fn all(text: &str, is_fit: fn(u8) -> bool) -> bool {
-    !text.is_empty() && text.bytes().all(is_fit)
 }

@@ -117,7 +117,7 @@ fn never_panics() {
                 crate::credentials::find(part, crate::value::Reader::Shell);
                 crate::value::is_no_secret(part, crate::value::Reader::Shell);
                 crate::value::is_number(part);
-                crate::name::is_password(part);
+                crate::name::Name::new(part).is_password();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use gatehouse_policy::Node;
 
+use crate::ascii::has;
 use crate::base64;
 
 /// A token with a prefix of its own.
@@ -154,29 +155,49 @@ const EMULATOR: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErC
 /// The least that a secret with a shape has: an AWS access key id.
 const SHORTEST: usize = 20;
 
-/// Whether a shape, a web token or a private key may start with this character: most words of most texts start with others.
-fn is_start(byte: u8) -> bool {
+/// Whether a shape, a web token or a private key may start with these two characters: most words of most texts start with
+/// others.
+fn is_start(first: u8, second: u8) -> bool {
     matches!(
-        byte,
-        b'-' | b'A' | b'G' | b'L' | b'N' | b'S' | b'd' | b'e' | b'g' | b'h' | b'n' | b'p' | b'r'..=b't' | b'w' | b'x'
+        (first, second),
+        (b'-', b'-')
+            | (b'A', b'B' | b'C' | b'G' | b'I' | b'K' | b'S' | b'c')
+            | (b'G', b'O')
+            | (b'L', b'S')
+            | (b'N', b'R')
+            | (b'S', b'G' | b'h')
+            | (b'd', b'a' | b'c' | b'o')
+            | (b'e', b'y')
+            | (b'g', b'h' | b'i' | b'l')
+            | (b'h', b'f' | b'o' | b'v')
+            | (b'n' | b'x', b'p' | b'a' | b'o')
+            | (b'p', b'y')
+            | (b'r', b'k' | b'u')
+            | (b's', b'h' | b'k')
+            | (b't', b's')
+            | (b'w', b'h')
     )
 }
 
 /// The kinds of secrets that a text holds, each once, in their order.
 pub fn kinds(text: &str) -> Vec<&'static str> {
     let mut kinds = Vec::new();
-    // A dash may be part of a web token, and what follows one has been looked at already.
-    let follows_dash = |at: usize| text.get(..at).is_some_and(|before| before.ends_with('-'));
     if text.len() < SHORTEST {
         return kinds;
     }
-    let starts = text.bytes().enumerate().filter(|(at, byte)| is_start(*byte) && starts_word(text.as_bytes(), *at));
-    for (at, _) in starts {
+    let bytes = text.as_bytes();
+    for (at, pair) in bytes.windows(2).enumerate() {
+        if !matches!(pair, [first, second] if is_start(*first, *second)) || !starts_word(bytes, at) {
+            continue;
+        }
         let rest = text.get(at..).unwrap_or_default();
-        let shaped = SHAPES.iter().find(|shape| shape.matches(rest)).map(|shape| shape.kind);
-        let found = shaped
-            .or_else(|| (!follows_dash(at) && is_jwt(rest)).then_some("a JSON Web Token"))
-            .or_else(|| is_private_key(rest).then_some("a private key"));
+        // A dash may be part of a web token, and what follows one has been looked at already.
+        let follows_dash = at.checked_sub(1).is_some_and(|before| bytes.get(before) == Some(&b'-'));
+        let found = match pair {
+            b"--" => is_private_key(rest).then_some("a private key"),
+            b"ey" => (!follows_dash && is_jwt(rest)).then_some("a JSON Web Token"),
+            _ => SHAPES.iter().find(|shape| shape.matches(rest)).map(|shape| shape.kind),
+        };
         if let Some(kind) = found.filter(|kind| !kinds.contains(kind)) {
             kinds.push(kind);
         }
@@ -212,23 +233,23 @@ fn run(text: &str, alphabet: Alphabet, most: usize) -> &str {
 
 /// Whether a body may have been drawn by lot: `xxxx…` was not, nor was `your-token-goes-here`.
 fn is_drawn(body: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| body.as_bytes().iter().any(test);
+    let has_any = |test: fn(&u8) -> bool| body.as_bytes().iter().any(test);
     let mut seen = 0_u128;
     for byte in body.bytes() {
         seen |= 1_u128.checked_shl(byte.into()).unwrap_or_default();
     }
-    let is_mixed = has(u8::is_ascii_digit) || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase));
-    seen.count_ones() >= 6 && (is_mixed || !body.contains(['-', '_']))
+    let is_mixed = has_any(u8::is_ascii_digit) || (has_any(u8::is_ascii_uppercase) && has_any(u8::is_ascii_lowercase));
+    seen.count_ones() >= 6 && (is_mixed || !has(body, b"-_"))
 }
 
 /// Whether a text starts with a JSON Web Token: header, payload and signature, of which the header is an object that names
 /// its algorithm (RFC 7515, section 4.1.1).
 fn is_jwt(text: &str) -> bool {
-    // Every object in base64 starts so.
-    if !text.starts_with("eyJ") {
+    // Every object in base64 starts so, and one with `alg` is longer than this.
+    let header = run(text, Alphabet::Base64Url, usize::MAX);
+    if !header.starts_with("eyJ") || header.len() < 14 {
         return false;
     }
-    let header = run(text, Alphabet::Base64Url, usize::MAX);
     let names_algorithm = |json: Vec<u8>| Node::from_json(&json).is_ok_and(|header| header.get("alg").is_some());
     if !base64::decode(header).is_some_and(names_algorithm) {
         return false;
@@ -272,7 +293,7 @@ mod tests {
     #[test]
     fn every_shape_starts_with_a_start() {
         for Shape { prefix, length: (least, _), .. } in SHAPES {
-            assert!(prefix.bytes().next().is_some_and(is_start), "{prefix}");
+            assert!(matches!(prefix.as_bytes(), [first, second, ..] if is_start(*first, *second)), "{prefix}");
             assert!(prefix.len() + least >= SHORTEST, "{prefix}");
         }
     }

@@ -1,5 +1,6 @@
 //! What a value is, where that can be told by looking at it.
 
+use crate::ascii::{has, is_all, starts, until};
 use crate::reference::is_reference;
 
 /// The names that a value refers to as `$(NAME)`. `$$` stands for a dollar sign, so that `$$(NAME)` refers to nothing
@@ -31,6 +32,8 @@ pub enum Reader {
     Kubernetes,
     /// Perhaps a shell as well, which knows `$name` too: of an argument.
     Shell,
+    /// A shell, which puts a value together of several: of a script.
+    Script,
     /// A program that reads a file.
     Program,
 }
@@ -40,7 +43,7 @@ pub enum Reader {
 pub fn is_placeholder(text: &str, reader: Reader) -> bool {
     let text = text.trim();
     // Most texts hold nothing that a template starts with.
-    if !text.bytes().any(|byte| b"$%{<*`".contains(&byte)) {
+    if !has(text, b"$%{<*#`_-") {
         return false;
     }
     let enclosed = |open, close| text.len() > 1 && text.starts_with(open) && text.ends_with(close);
@@ -53,14 +56,18 @@ pub fn is_placeholder(text: &str, reader: Reader) -> bool {
         || enclosed('%', '%')
         || (text.starts_with("%(") && text.ends_with(")s"))
         || matches!(text, "%s" | "%v" | "$@")
-        || (reader == Reader::Shell && text.starts_with('`'))
+        // What scripts in wide use fill in: that of Redis' chart, https://github.com/DandyDeveloper/charts, and Calico's.
+        || matches!(text, "replace-default-auth" | "replace-default-sentinel-auth")
+        || (text.starts_with("__") && text.ends_with("__") && is_filled_in(text))
+        || (matches!(reader, Reader::Shell | Reader::Script) && text.starts_with('`'))
+        || (reader == Reader::Script && text.as_bytes().windows(2).any(|pair| matches!(pair, [b'$', b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'1'..=b'9'])))
         || text.strip_prefix('$').is_some_and(|name| match reader {
             // `$$` is a dollar sign that Kubernetes leaves to the shell.
-            Reader::Shell => !name.is_empty() && is_name(name.strip_prefix('$').unwrap_or(name)),
+            Reader::Shell | Reader::Script => !name.is_empty() && is_name(name.strip_prefix('$').unwrap_or(name)),
             Reader::Kubernetes => is_filled_in(name),
             Reader::Program => is_filled_in(name) || is_key_of_argo(name),
         })
-        || text.bytes().all(|byte| byte == b'*')
+        || text.bytes().all(|byte| matches!(byte, b'*' | b'#'))
 }
 
 /// Whether a name is one for what fills in files as a whole, such as envsubst: in capitals.
@@ -72,12 +79,14 @@ fn is_filled_in(name: &str) -> bool {
 /// Whether a name is that of a key in Argo CD's Secret, or of another Secret and a key: `dex.github.clientSecret`,
 /// `github:token` (<https://argo-cd.readthedocs.io/en/stable/operator-manual/user-management/#sensitive-data-and-sso-client-secrets>).
 fn is_key_of_argo(name: &str) -> bool {
-    let mut words = name.split(['.', '-', ':']);
     let is_word = |word: &str| {
-        word.starts_with(|first: char| first.is_ascii_alphabetic())
-            && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        is_all(word, |byte| byte.is_ascii_alphanumeric() || *byte == b'_') && starts_with(word, u8::is_ascii_alphabetic)
     };
-    name.contains(['.', '-', ':']) && words.all(is_word)
+    has(name, b".-:") && name.split(['.', '-', ':']).all(is_word)
+}
+
+fn starts_with(text: &str, test: fn(&u8) -> bool) -> bool {
+    text.as_bytes().first().is_some_and(test)
 }
 
 /// Whether a text holds an opening bracket of a template and, somewhere behind it, the closing one.
@@ -99,17 +108,24 @@ pub fn is_no_secret(value: &str, reader: Reader) -> bool {
         || is_switch(value)
         || is_path(value)
         || is_class(value)
-        || is_address(value)
-        || is_reference(value)
+        // An address has a colon, and so has, or a bracket, every reference but two.
+        || (has(value, b":/([{!@") && (is_address(value) || is_reference(value)))
         || is_public(value)
 }
 
 fn is_switch(value: &str) -> bool {
     const SWITCHES: &[&str] = &[
         "true", "false", "yes", "no", "on", "off", "enabled", "disabled", "enable", "disable", "none", "null", "nil",
-        "0", "1", "~",
+        "0", "1", "~", "jwt", "opaque", "bearer",
     ];
     SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch))
+}
+
+/// Whether a value stands where a program wants one and nobody reads it, as of the key of a model's server that asks for
+/// none (<https://docs.vllm.ai/en/latest/getting_started/quickstart/>).
+pub fn is_filler(value: &str) -> bool {
+    const FILLERS: &[&str] = &["unused", "not-used", "not-needed", "no-key", "empty", "dummy", "n/a", "na"];
+    FILLERS.iter().any(|filler| value.trim_ascii().eq_ignore_ascii_case(filler))
 }
 
 /// Whether a value is a number, with or without units: `3600`, `0.5`, `30s`, `1h30m`, `512Mi`, `10.0.0.1`.
@@ -118,18 +134,22 @@ pub fn is_number(value: &str) -> bool {
         "", "%", "ns", "us", "ms", "s", "sec", "m", "min", "h", "d", "w", "y", "b", "k", "kb", "ki", "mb", "mi", "gb",
         "gi",
     ];
-    let is_digit = |character: char| character.is_ascii_digit() || matches!(character, '.' | '_');
-    let mut rest = value.trim().trim_start_matches(['-', '+']);
-    if !rest.starts_with(|character: char| character.is_ascii_digit()) {
+    let digits = b"0123456789._";
+    let mut rest = value.trim_ascii();
+    while starts(rest, b"-+") {
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    if !starts_with(rest, u8::is_ascii_digit) {
         return false;
     }
     while !rest.is_empty() {
-        rest = rest.trim_start_matches(is_digit);
-        let (unit, after) = rest.split_at(rest.find(is_digit).unwrap_or(rest.len()));
-        if !UNITS.iter().any(|known| unit.trim().eq_ignore_ascii_case(known)) {
+        let number = rest.bytes().take_while(|byte| digits.contains(byte)).count();
+        let (_, after) = rest.split_at_checked(number).unwrap_or_default();
+        let unit = until(after, digits);
+        if !UNITS.iter().any(|known| unit.trim_ascii().eq_ignore_ascii_case(known)) {
             return false;
         }
-        rest = after;
+        rest = after.get(unit.len()..).unwrap_or_default();
     }
     true
 }
@@ -141,11 +161,11 @@ fn is_path(value: &str) -> bool {
     let rooted = drive || ["/", "./", "../", "~/", "file:"].iter().any(|root| value.starts_with(root));
     let mut segments = value.split(['/', '\\']);
     if rooted {
-        return !value.contains(['+', '=']) && !segments.any(is_random);
+        return !has(value, b"+=") && !segments.any(is_random);
     }
     let is_word = |segment: &str| {
         segment.len() > 1
-            && segment.starts_with(|first: char| first.is_ascii_lowercase())
+            && starts_with(segment, u8::is_ascii_lowercase)
             && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
     };
     // A user and a password (https://neo4j.com/docs/operations-manual/current/docker/introduction/).
@@ -159,8 +179,8 @@ fn is_class(value: &str) -> bool {
     let is_word = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     package.contains('.')
         && package.split('.').all(is_word)
-        && class.starts_with(|first: char| first.is_ascii_uppercase())
-        && class.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && starts_with(class, u8::is_ascii_uppercase)
+        && is_all(class, u8::is_ascii_alphanumeric)
 }
 
 /// Whether a word looks drawn by lot rather than chosen: it is long and mixes both cases and digits.
@@ -174,7 +194,7 @@ fn is_random(word: &str) -> bool {
 /// Whether a value is where something is to be found. A password within a URL is the business of another rule.
 fn is_address(value: &str) -> bool {
     let is_scheme = |scheme: &str| {
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        starts_with(scheme, u8::is_ascii_alphabetic)
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-' | b':'))
     };
     value.split_once("://").is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty())
