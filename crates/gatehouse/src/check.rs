@@ -10,8 +10,9 @@ use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, require_conta
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::document::{Held, Refusal, held, is_other_json, objects};
+use crate::document::{Held, Refusal, held, is_other_json, objects, piece};
 use crate::inputs::{Input, reason};
+use crate::kustomize::Patches;
 use crate::profile::{Namespaces, Profile, Target};
 use crate::report::{Output, Render, Rendered};
 use crate::source::Source;
@@ -146,6 +147,10 @@ pub struct FileReport {
     pub problems: Vec<Problem>,
     /// What is no Kubernetes object, each with its place and why it is none.
     pub skipped: Vec<String>,
+    /// Patches of Kustomize, each with its place.
+    pub patches: Vec<String>,
+    /// The folder of the kustomization that names the file as a patch.
+    pub kustomization: Option<String>,
     /// How many objects were checked.
     pub objects: usize,
     /// Objects that no policy judged.
@@ -198,6 +203,8 @@ pub struct Summary {
     pub not_judged: BTreeMap<KindName, usize>,
     /// Documents that are no Kubernetes objects.
     pub skipped: usize,
+    /// Patches of Kustomize.
+    pub patches: usize,
     /// Files that are skipped because they are hidden.
     pub hidden: usize,
 }
@@ -208,6 +215,7 @@ impl Summary {
         self.objects += report.objects;
         self.problems += report.problems.len();
         self.skipped += report.skipped.len();
+        self.patches += report.patches.len();
         for object in &report.not_judged {
             *self.not_judged.entry(object.kind.clone()).or_default() += 1;
         }
@@ -226,6 +234,8 @@ pub struct Checker<'c> {
     pub namespace: &'c str,
     /// The labels of the namespaces among the files.
     pub namespaces: KnownNamespaces,
+    /// The files that are no whole objects.
+    pub patches: Patches,
 }
 
 /// Labels of namespaces, from their manifests.
@@ -328,6 +338,11 @@ impl Checker<'_> {
             return report;
         }
         let source = Source::new(name, input.path(), text);
+        if let Some(folder) = input.path().and_then(|path| self.patches.folder(path)) {
+            report.kustomization = Some(folder.display().to_string());
+            report.patches = vec![format!("{name}: a patch of {}", folder.display())];
+            return report;
+        }
         let mut template = None;
         for document in read(text, Format::Detect) {
             match document {
@@ -400,6 +415,10 @@ impl Checker<'_> {
             request.namespace = if request.is("", "Namespace") { request.name } else { "" };
         }
         let target = Target { group, version, resource: &resource, namespaced, request };
+        if let Some(refusal) = piece(group, version, request.kind, object) {
+            report.problems.push(source.refused(object, refusal));
+            return Ok(());
+        }
         let mut errors: Vec<ReadError> = Vec::new();
         // Whether or not a policy is for it: of a workload without containers none would find anything.
         if let Err(error) = require_containers(&request) {

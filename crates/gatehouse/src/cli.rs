@@ -18,6 +18,7 @@ use gatehouse_policy::module::printable;
 use crate::check::{Checker, DEFAULT_NAMESPACE, KnownNamespaces, Problem, Summary};
 use crate::documentation;
 use crate::inputs::{Inputs, reason};
+use crate::kustomize::Patches;
 use crate::profile::{Profile, ProfileError, Runner};
 use crate::report::{Json, Output, Pretty, Render};
 
@@ -180,7 +181,8 @@ impl Check {
         } else {
             KnownNamespaces::default()
         };
-        let checker = Checker { profile, namespace: &self.namespace, namespaces };
+        let patches = Patches::of(&inputs.inputs);
+        let checker = Checker { profile, namespace: &self.namespace, namespaces, patches };
         let mut summary = checker.run(&inputs.inputs, render, &mut output)?;
         summary.problems += inputs.errors.len();
         summary.hidden = inputs.hidden.len();

@@ -219,6 +219,10 @@ fn other_by_version(node: &Node<'_>, version: &Node<'_>, file: Option<&FilePath>
     if node.get("entries").is_some_and(|entries| matches!(entries.data, Data::Object(_))) && !has_body(node) {
         return Some("it is the index of a repository of Helm charts");
     }
+    // https://docs.kubewarden.io/reference/verification-config
+    if (node.get("allOf").is_some() || node.get("anyOf").is_some()) && !has_body(node) {
+        return Some("it says which signatures Kubewarden trusts");
+    }
     let is_number = version.starts_with(|of: char| of.is_ascii_digit());
     (is_number || !is_kubernetes(version) && !has_body(node)).then_some("its apiVersion is none of Kubernetes")
 }
@@ -262,6 +266,36 @@ fn other_by_name(node: &Node<'_>, api_version: &str, kind: &str) -> Option<&'sta
 
 fn has_name(file: Option<&FilePath>, names: &[&str]) -> bool {
     file.and_then(FilePath::file_name).is_some_and(|name| names.iter().any(|of| name == *of))
+}
+
+/// Why a workload is a piece of one: what the API requires of it, and what makes it do anything, is nowhere in it
+/// (`ValidateDeploymentSpec` in
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/apps/validation/validation.go>). Judged alone it would be
+/// found to lack what it is laid over.
+pub(crate) fn piece(group: &str, version: &str, kind: &str, object: &Node<'_>) -> Option<Refusal> {
+    if (group, version) != ("apps", "v1") || !matches!(kind, "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
+    {
+        return None;
+    }
+    let spec = object.get("spec").filter(|spec| matches!(spec.data, Data::Object(_)))?;
+    let has_image = |list: &str| match spec.descend(&["template", "spec", list]).map(|list| &list.data) {
+        Some(Data::Array(containers)) => containers.iter().any(|container| container.get("image").is_some()),
+        // What is no list of containers its reader finds.
+        other => other.is_some(),
+    };
+    // Containers a level too high, or two, are no piece: they are in the wrong place.
+    let is_misplaced = spec.get("containers").is_some() || spec.descend(&["template", "containers"]).is_some();
+    if spec.get("selector").is_some() || is_misplaced || has_image("containers") || has_image("initContainers") {
+        return None;
+    }
+    Some(Refusal {
+        path: Path::of(&["spec"]),
+        span: None,
+        message: format!(
+            "this is a piece of a {kind}, such as a patch of Kustomize: spec.selector and every image are missing"
+        ),
+        help: Some("render it and check the result: kubectl kustomize FOLDER | gatehouse check -".to_owned()),
+    })
 }
 
 /// Whether a text is JSON, maybe with comments and more, of which no object has an `apiVersion` at its top. What is not even

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod cli;
 pub mod inputs;
+pub mod kustomize;
 pub mod profile;
 pub mod report;
 

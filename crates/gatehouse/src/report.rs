@@ -75,6 +75,7 @@ pub struct Output<'o, R> {
     /// What the report says at its end; errors are few, or else there is no reading them.
     errors: Vec<String>,
     unknown_namespaces: BTreeSet<String>,
+    kustomizations: BTreeSet<String>,
 }
 
 impl<R> std::fmt::Debug for Output<'_, R> {
@@ -86,8 +87,8 @@ impl<R> std::fmt::Debug for Output<'_, R> {
 impl<'o, R: Render> Output<'o, R> {
     /// Prints findings to `out` and all else to `err`; with `verbose` also the names of what is skipped or not judged.
     pub fn new(out: &'o mut dyn Write, err: &'o mut dyn Write, render: &'o R, verbose: bool) -> Self {
-        let unknown_namespaces = BTreeSet::new();
-        Self { out, err, render, verbose, started: false, errors: Vec::new(), unknown_namespaces }
+        let [unknown_namespaces, kustomizations] = [BTreeSet::new(), BTreeSet::new()];
+        Self { out, err, render, verbose, started: false, errors: Vec::new(), unknown_namespaces, kustomizations }
     }
 
     /// Prints what came of a file.
@@ -110,11 +111,12 @@ impl<'o, R: Render> Output<'o, R> {
             self.errors.push(rendered.errors);
         }
         self.unknown_namespaces.extend(report.unknown_namespaces.iter().cloned());
+        self.kustomizations.extend(report.kustomization.clone());
         if let Some(note) = &report.note {
             writeln!(self.err, "note: {}", printable(note))?;
         }
         if self.verbose {
-            for skipped in &report.skipped {
+            for skipped in report.skipped.iter().chain(&report.patches) {
                 writeln!(self.err, "skipped: {}", printable(skipped))?;
             }
             for object in &report.not_judged {
@@ -152,11 +154,23 @@ impl<'o, R: Render> Output<'o, R> {
                 "note: the namespace {name} is not among the files: to namespaceSelectors it has no labels"
             )?;
         }
+        let shown = if self.verbose { usize::MAX } else { NOTES };
+        for folder in self.kustomizations.iter().take(shown) {
+            let folder = printable(folder);
+            writeln!(
+                self.err,
+                "note: the patches of {folder} are no whole objects: kubectl kustomize {folder} | gatehouse check -"
+            )?;
+        }
+        if let Some(more) = self.kustomizations.len().checked_sub(shown).filter(|more| *more > 0) {
+            let folders = counted(more, "folder", "folders");
+            writeln!(self.err, "note: nor are those of {folders} more; -v names them")?;
+        }
         writeln!(self.err, "{}", sentence(summary))?;
         let judged: usize = summary.not_judged.values().sum();
         for (what, parts, number) in [
             ("not judged by any policy", not_judged(summary), judged),
-            ("skipped", skipped(summary), summary.skipped + summary.hidden),
+            ("skipped", skipped(summary), summary.skipped + summary.patches + summary.hidden),
         ] {
             if number > 0 {
                 let parts = printable(&parts.join(", "));
@@ -171,6 +185,9 @@ impl<'o, R: Render> Output<'o, R> {
         self.err.flush()
     }
 }
+
+/// How many folders with patches are named: in a repository of overlays there are dozens.
+const NOTES: usize = 3;
 
 /// A number with its noun.
 fn counted(number: usize, one: &str, many: &str) -> String {
@@ -227,8 +244,9 @@ fn not_judged(summary: &Summary) -> Vec<String> {
 fn skipped(summary: &Summary) -> Vec<String> {
     let documents =
         counted(summary.skipped, "document that is no Kubernetes object", "documents that are no Kubernetes objects");
+    let patches = counted(summary.patches, "patch of Kustomize", "patches of Kustomize");
     let hidden = counted(summary.hidden, "hidden file", "hidden files");
-    [(summary.skipped, documents), (summary.hidden, hidden)]
+    [(summary.skipped, documents), (summary.patches, patches), (summary.hidden, hidden)]
         .into_iter()
         .filter_map(|(number, part)| (number > 0).then_some(part))
         .collect()

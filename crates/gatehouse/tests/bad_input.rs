@@ -245,6 +245,7 @@ fn what_other_tools_read_is_skipped() {
         ("chart.yml", "apiVersion: v1\nname: web\nversion: 1.0\n"),
         ("index.yaml", "apiVersion: v1\nentries: {web: []}\ngenerated: \"2024-01-01\"\n"),
         ("datasources.yaml", "apiVersion: 1\ndatasources: []\n"),
+        ("verify.yml", "apiVersion: v1\nallOf: [{kind: pubKey, key: a}]\n"),
         ("aks.json", "{\"apiVersion\": \"vlabs\", \"properties\": {}}"),
         ("devfile.yaml", "apiVersion: 1.0.0\nmetadata: {generateName: web-}\n"),
         ("notes.yaml", "apiVersion: release-notes/v2\nkind: feature\narea: networking\n"),
@@ -457,6 +458,81 @@ fn a_workload_without_containers_is_an_error() {
     );
     let (status, _, err) = check(&[("a.yaml", elsewhere.as_bytes())], &["a.yaml"]);
     assert_eq!(status, 0, "{err}");
+}
+
+/// What is laid over an object is not judged as if it were the object, wherever its kustomization is.
+#[test]
+fn patches_of_kustomize_are_skipped() {
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: app, image: app:1}]}}}\n";
+    let kustomization = "resources: [../base, whole.yaml]\npatches:\n- path: patches/a.yaml\n- {path: c.json, target: {kind: Deployment}}\n- patch: |-\n    - {op: remove, path: /spec}\n- path: missing.yaml\n- path: whole.yaml\npatchesStrategicMerge:\n- ../shared/b.yml\n- |-\n  kind: Pod\n";
+    let whole = pod("");
+    let files: &[(&str, &[u8])] = &[
+        ("overlay/kustomization.yaml", kustomization.as_bytes()),
+        ("overlay/patches/a.yaml", patch.as_bytes()),
+        ("overlay/c.json", b"[{\"op\": \"add\", \"path\": \"/spec/replicas\", \"value\": 3}]"),
+        ("shared/b.yml", patch.as_bytes()),
+        ("overlay/whole.yaml", whole.as_bytes()),
+        ("overlay/patches/other.yaml", whole.as_bytes()),
+    ];
+    let (status, out, err) = check(files, &["."]);
+    assert_eq!(status, 1, "{err}");
+    assert!(out.contains("/overlay/whole.yaml:") && out.contains("/other.yaml:"), "{out}");
+    assert!(!out.contains("a.yaml:") && !out.contains("b.yml:"), "{out}");
+    let note = "note: the patches of ./overlay are no whole objects: kubectl kustomize ./overlay | gatehouse check -\n";
+    assert!(err.starts_with(&format!("{note}checked 2 objects in 6 files: ")), "{err}");
+    let skipped = "\nskipped: 1 document that is no Kubernetes object, 3 patches of Kustomize; -v names them\n";
+    assert!(err.ends_with(skipped), "{err}");
+    // From below the kustomization, and by name.
+    for arguments in [&["overlay/patches/a.yaml"], &["overlay/patches"]] {
+        let (_, out, err) = check(files, &[arguments, &["-v"][..]].concat());
+        assert!(err.starts_with("skipped: overlay/patches/a.yaml: a patch of overlay\n"), "{err}");
+        assert!(err.contains("kubectl kustomize overlay | gatehouse check -\n"), "{err}");
+        assert!(!out.contains("a.yaml:"), "{out}");
+    }
+    // Without a kustomization it is an object.
+    let (status, _, err) = check(&[("patches/a.yaml", patch.as_bytes())], &["."]);
+    assert!(status == 1 && err.starts_with("checked 1 object in 1 file: "), "{err}");
+}
+
+/// A lone piece of a workload is no workload: whatever it lacks may be in what it is laid over.
+#[test]
+fn a_piece_of_a_workload_is_an_error() {
+    let of = |api_version: &str, kind: &str, spec: &str| {
+        format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: web}}\nspec: {spec}\n")
+    };
+    let piece = |kind| {
+        format!("this is a piece of a {kind}, such as a patch of Kustomize: spec.selector and every image are missing")
+    };
+    for (kind, spec) in [
+        ("Deployment", "{template: {spec: {containers: [{name: api, resources: {limits: {memory: 1Gi}}}]}}}"),
+        ("StatefulSet", "{template: {spec: {initContainers: [{name: api}], containers: [{name: b, env: []}]}}}"),
+        ("DaemonSet", "{template: {metadata: {annotations: {a: b}}}}"),
+        ("Deployment", "{replicas: 3}"),
+        ("Deployment", "{template: {spec: {containers: []}}}"),
+    ] {
+        let (status, out, err) = check(&[("a.yaml", of("apps/v1", kind, spec).as_bytes())], &["a.yaml"]);
+        assert_eq!((status, out.as_str()), (2, ""), "{spec}{err}");
+        assert!(err.starts_with(&format!("error: {}\n", piece(kind))), "{spec}{err}");
+        assert!(
+            err.contains("help: render it and check the result: kubectl kustomize FOLDER | gatehouse check -"),
+            "{err}"
+        );
+    }
+    for (api_version, kind, spec) in [
+        ("apps/v1", "Deployment", "{selector: {matchLabels: {a: b}}, template: {spec: {containers: [{name: api}]}}}"),
+        ("apps/v1", "Deployment", "{template: {spec: {containers: [{name: api}, {name: b, image: b}]}}}"),
+        (
+            "apps/v1",
+            "Deployment",
+            "{template: {spec: {initContainers: [{name: api, image: b}], containers: [{name: b}]}}}",
+        ),
+        ("v1", "Pod", "{containers: [{name: api}]}"),
+        ("batch/v1", "Job", "{template: {spec: {containers: [{name: api}]}}}"),
+        ("argoproj.io/v1alpha1", "Rollout", "{template: {spec: {containers: [{name: api}]}}}"),
+    ] {
+        let (_, _, err) = check(&[("a.yaml", of(api_version, kind, spec).as_bytes())], &["a.yaml"]);
+        assert!(!err.contains("this is a piece"), "{spec}{err}");
+    }
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Render for Json {
             warned: summary.warned,
             errors: summary.problems,
             not_judged: summary.not_judged.values().sum(),
-            skipped: summary.skipped,
+            skipped: summary.skipped + summary.patches,
             hidden: summary.hidden,
         };
         format!(
