@@ -84,6 +84,10 @@ impl Sample {
         self.0.sort_by(f64::total_cmp);
     }
 
+    fn least(&self) -> f64 {
+        self.0.first().copied().unwrap_or(f64::NAN)
+    }
+
     fn median(&self) -> f64 {
         match self.0.len() {
             0 => f64::NAN,

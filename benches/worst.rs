@@ -14,7 +14,7 @@ use crate::{Failure, Sample, target};
 /// How large an object is.
 const SIZE: usize = 1_000_000;
 /// How often each is judged.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// How long a module may take for it, in milliseconds.
 const MOST_MS: f64 = 100.0;
 /// How much longer twice as large an object may take.
@@ -214,7 +214,7 @@ pub fn measure() -> Result<(), Failure> {
         let mut row = Vec::new();
         for evaluator in [&native, &module] {
             let [once, twice] = [time(evaluator, &once)?, time(evaluator, &twice)?];
-            row.push((twice.median() / once.median(), once));
+            row.push((twice.least() / once.least(), once));
         }
         let [(native_growth, native), (growth, module)] = <[_; 2]>::try_from(row).map_err(|_| "two evaluators")?;
         let name = format!("{}: {}", worst.policy, worst.of);
