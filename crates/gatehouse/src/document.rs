@@ -142,7 +142,7 @@ fn has_body(node: &Node<'_>) -> bool {
 /// Why an object without this field is refused, with what may have been meant for it.
 fn lacking(node: &Node<'_>, field: &'static str, near: Option<&Member<'_>>) -> Refusal {
     let other = if field == "kind" { "apiVersion" } else { "kind" };
-    let message = format!("this object has no {field}, and Kubernetes takes nothing without");
+    let message = format!("this object has no {field}: Kubernetes refuses it");
     if let Some(near) = near {
         return Refusal {
             path: Path::root().key(near.key.clone().into_owned()),

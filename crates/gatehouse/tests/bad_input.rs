@@ -390,7 +390,7 @@ fn what_no_policy_judges_is_counted_by_kind() {
     let files: &[(&str, &[u8])] = &[("p/profile.yaml", profile.as_bytes()), ("k8s/all.yaml", all.as_bytes())];
     let (status, _, err) = check(files, &["k8s", "--profile", "p"]);
     assert_eq!(status, 0, "{err}");
-    let expected = "checked 0 objects in 1 file: no policy is for what they hold\nnot judged by any policy: 3 Policies \
+    let expected = "checked 0 objects in 1 file: no policy judged anything\nnot judged by any policy: 3 Policies \
                     (example.org), 2 ServiceAccounts, 1 PodSecurityPolicy, 1 Role, 1 Rollout (argoproj.io); -v names them\n";
     assert_eq!(err, expected);
     let (_, _, err) = check(files, &["k8s", "--profile", "p", "-v"]);
