@@ -10,7 +10,7 @@ use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, require_conta
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::document::{Held, Refusal, held, is_other_json, objects, piece};
+use crate::document::{Held, Refusal, elsewhere, held, is_other_json, objects, piece};
 use crate::inputs::{Input, reason};
 use crate::kustomize::Patches;
 use crate::profile::{Namespaces, Profile, Target};
@@ -422,7 +422,8 @@ impl Checker<'_> {
         let mut errors: Vec<ReadError> = Vec::new();
         // Whether or not a policy is for it: of a workload without containers none would find anything.
         if let Err(error) = require_containers(&request) {
-            report.problems.push(source.unreadable(object, &error));
+            let help = elsewhere(object, &error.path);
+            report.problems.push(Problem { help, ..source.unreadable(object, &error) });
             errors.push(error);
         }
         let mut is_judged = false;

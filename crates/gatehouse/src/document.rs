@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 
 use gatehouse_engine::{Part, api_version_of, is_list, is_own_group, unserved};
 use gatehouse_policy::node::{Data, Member, Span};
-use gatehouse_policy::{Node, Path, nearest, split_api_version};
+use gatehouse_policy::{Node, Path, Segment, nearest, split_api_version};
 
 /// The objects of a document: itself, or the items of a list, however deep. A list is what has `items`, and an item that has
 /// neither `apiVersion` nor `kind` has those of the list, as kubectl reads them (`detector` and `decodeToList` in
@@ -142,7 +142,7 @@ fn has_body(node: &Node<'_>) -> bool {
 /// Why an object without this field is refused, with what may have been meant for it.
 fn lacking(node: &Node<'_>, field: &'static str, near: Option<&Member<'_>>) -> Refusal {
     let other = if field == "kind" { "apiVersion" } else { "kind" };
-    let message = format!("this object has no {field}, and Kubernetes takes nothing without");
+    let message = format!("this object has no {field}: Kubernetes refuses it");
     if let Some(near) = near {
         return Refusal {
             path: Path::root().key(near.key.clone().into_owned()),
@@ -296,6 +296,28 @@ pub(crate) fn piece(group: &str, version: &str, kind: &str, object: &Node<'_>) -
         ),
         help: Some("render it and check the result: kubectl kustomize FOLDER | gatehouse check -".to_owned()),
     })
+}
+
+/// Where the containers are that a workload lacks where they belong: below a misspelt field, or a level too high.
+pub(crate) fn elsewhere(object: &Node<'_>, path: &Path) -> Option<String> {
+    let mut at = Path::root();
+    let mut node = object;
+    let mut containers = None;
+    for step in path.segments() {
+        let Segment::Key(key) = step else { return None };
+        if node.get("containers").is_some() {
+            containers = Some(at.clone().key("containers"));
+        }
+        let Some(next) = node.get(key) else {
+            let slip = near(node, key).filter(|member| matches!(member.value.data, Data::Object(_) | Data::Array(_)));
+            let slip =
+                slip.map(|member| format!("write {key} in place of {}", at.key(member.key.clone().into_owned())));
+            return slip.or_else(|| containers.map(|found| format!("move {found} to {path}")));
+        };
+        node = next;
+        at = at.key(key.clone());
+    }
+    None
 }
 
 /// Whether a text is JSON, maybe with comments and more, of which no object has an `apiVersion` at its top. What is not even

@@ -213,7 +213,7 @@ fn sentence(summary: &Summary) -> String {
     }
     match (parts.is_empty(), summary.objects) {
         (true, 0) if summary.not_judged.is_empty() => format!("{checked}: there is nothing to check"),
-        (true, 0) => format!("{checked}: no policy is for what they hold"),
+        (true, 0) => format!("{checked}: no policy judged anything"),
         (true, _) => format!("{checked}: nothing found"),
         (false, _) => format!("{checked}: {}", parts.join(", ")),
     }

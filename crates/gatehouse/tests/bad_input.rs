@@ -216,7 +216,13 @@ fn what_no_api_server_takes_is_an_error() {
             "has no Deployment in \"apps/v2\"",
             "write apiVersion: apps/v1",
         ),
-        ("apiVersion: apps/v1\nkind: Rollout\n", "2:7", "has no kind \"Rollout\" in \"apps/v1\"", ""),
+        (
+            "apiVersion: apps/v1\nkind: Rollout\n",
+            "2:7",
+            "has no kind \"Rollout\" in \"apps/v1\"",
+            "a kind of the group argoproj.io",
+        ),
+        ("apiVersion: apps/v1\nkind: Application\n", "2:7", "has no kind \"Application\" in \"apps/v1\"", ""),
         ("apiVersion: argoproj/v1alpha1\nkind: Rollout\n", "1:13", "has no API group \"argoproj\"", ""),
         (
             "- apiVersion: v1\n  kind: Pod\n  metadata: {name: web}\n#",
@@ -384,7 +390,7 @@ fn what_no_policy_judges_is_counted_by_kind() {
     let files: &[(&str, &[u8])] = &[("p/profile.yaml", profile.as_bytes()), ("k8s/all.yaml", all.as_bytes())];
     let (status, _, err) = check(files, &["k8s", "--profile", "p"]);
     assert_eq!(status, 0, "{err}");
-    let expected = "checked 0 objects in 1 file: no policy is for what they hold\nnot judged by any policy: 3 Policies \
+    let expected = "checked 0 objects in 1 file: no policy judged anything\nnot judged by any policy: 3 Policies \
                     (example.org), 2 ServiceAccounts, 1 PodSecurityPolicy, 1 Role, 1 Rollout (argoproj.io); -v names them\n";
     assert_eq!(err, expected);
     let (_, _, err) = check(files, &["k8s", "--profile", "p", "-v"]);
@@ -449,6 +455,29 @@ fn a_workload_without_containers_is_an_error() {
             assert_eq!(err.matches("error: ").count(), 1, "{err}");
             assert!(!err.contains("not judged"), "{err}");
         }
+    }
+    for (text, help) in [
+        (workload("v1", "Pod", &format!("specs: {{{app}}}")), "write spec in place of specs"),
+        (workload("v1", "Pod", "spec: {container: [{name: a}]}"), "write containers in place of spec.container"),
+        (
+            workload("apps/v1", "DaemonSet", &format!("spec: {{selector: {{}}, template: {{{app}}}}}")),
+            "move spec.template.containers to spec.template.spec.containers",
+        ),
+        (
+            workload("apps/v1", "Deployment", &format!("spec: {{template: {{spec: {{}}}}, {app}}}")),
+            "move spec.containers to spec.template.spec.containers",
+        ),
+        (
+            workload(
+                "batch/v1",
+                "CronJob",
+                &format!("spec: {{jobTemplate: {{spec: {{tmplate: {{spec: {{{app}}}}}}}}}}}"),
+            ),
+            "write template in place of spec.jobTemplate.spec.tmplate",
+        ),
+    ] {
+        let (_, _, err) = check(&[("a.yaml", text.as_bytes())], &["a.yaml"]);
+        assert!(err.contains(&format!("= help: {help}\n")), "{text}{err}");
     }
     // A Rollout may have its pods in a Deployment.
     let elsewhere = workload(

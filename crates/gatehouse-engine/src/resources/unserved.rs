@@ -50,15 +50,25 @@ pub fn unserved(api_version: &str, kind: &str) -> Option<Unserved> {
         return None;
     }
     let meant = meant(group, kind);
+    let help = match meant {
+        Some(meant) if meant.kind.eq_ignore_ascii_case(kind) => Some(help(meant, group, kind)),
+        _ => help_by_others(kind).or_else(|| meant.map(|meant| help(meant, group, kind))),
+    };
     // An alpha or beta version that is not known here may have kinds that are not either.
-    if meant.is_none() && may_be && KINDS.iter().all(|of| of.api_version != api_version) {
+    if help.is_none() && may_be && KINDS.iter().all(|of| of.api_version != api_version) {
         return None;
     }
     Some(Unserved {
         part: if meant.is_some_and(|meant| meant.kind == kind) { Part::ApiVersion } else { Part::Kind },
         message: format!("Kubernetes {RELEASE} has no kind {kind:?} in {api_version:?}"),
-        help: meant.map(|meant| help(meant, group, kind)),
+        help,
     })
+}
+
+/// Whose kind it is, if it is known here and not Kubernetes' own.
+fn help_by_others(kind: &str) -> Option<String> {
+    let (group, ..) = others::KINDS.iter().find(|(_, _, kinds)| kinds.contains(&kind))?;
+    Some(format!("{kind} is a kind of the group {group}"))
 }
 
 /// Whether a group is Kubernetes' own, today or formerly; the core group is empty.
@@ -132,18 +142,25 @@ fn unserved_group(group: &str, kind: &str) -> Option<Unserved> {
     } else {
         let near = nearest(group, KINDS.iter().map(|of| of.group));
         let in_near = |of: &&Served| Some(of.group) == near;
+        if let (None, Some(help)) = (KINDS.iter().find(same), help_by_others(kind)) {
+            return Some(no_group(group, Some(help)));
+        }
         KINDS
             .iter()
             .find(|of| same(of) && in_near(of))
             .or_else(|| KINDS.iter().find(same))
             .or_else(|| KINDS.iter().find(in_near))
     };
+    Some(no_group(group, meant.map(|meant| format!("write apiVersion: {}", meant.api_version))))
+}
+
+fn no_group(group: &str, help: Option<String>) -> Unserved {
     let reason = if group.contains('.') { "" } else { "; the name of a group that is not Kubernetes' own has a dot" };
-    Some(Unserved {
+    Unserved {
         part: Part::ApiVersion,
         message: format!("Kubernetes {RELEASE} has no API group {group:?}{reason}"),
-        help: meant.map(|meant| format!("write apiVersion: {}", meant.api_version)),
-    })
+        help,
+    }
 }
 
 /// Whether a group that is nobody's was meant for that of a kind: it ends as the groups of Kubernetes do, which nobody else
@@ -191,8 +208,16 @@ mod tests {
             let found = unserved(api_version, kind).and_then(|unserved| unserved.help);
             assert_eq!(found.as_deref(), Some(help), "{api_version} {kind}");
         }
+        for (api_version, kind, help) in [
+            ("v1", "Certificate", "Certificate is a kind of the group cert-manager.io"),
+            ("apps/v1", "Rollout", "Rollout is a kind of the group argoproj.io"),
+            ("argoproj/v1alpha1", "Rollout", "Rollout is a kind of the group argoproj.io"),
+        ] {
+            let found = unserved(api_version, kind).and_then(|unserved| unserved.help);
+            assert_eq!(found.as_deref(), Some(help), "{api_version} {kind}");
+        }
         for (api_version, kind) in
-            [("apps/v1", "Rollout"), ("policy/v1", "PodSecurityPolicy"), ("cluster/v1", "Machine")]
+            [("apps/v1", "Application"), ("policy/v1", "PodSecurityPolicy"), ("cluster/v1", "Machine")]
         {
             let found = unserved(api_version, kind).map(|unserved| unserved.help);
             assert_eq!(found, Some(None), "{api_version} {kind}");
