@@ -70,7 +70,7 @@ fn holds_more(applied: &str, object: &Node<'_>) -> bool {
     more
 }
 
-fn for_each_text<'n>(node: &'n Node<'_>, found: &mut impl FnMut(&'n str)) {
+fn for_each_text<'n>(node: &'n Node<'_>, found: &mut dyn FnMut(&'n str)) {
     match &node.data {
         Data::String(text) => found(text),
         Data::Array(items) => items.iter().for_each(|item| for_each_text(item, found)),

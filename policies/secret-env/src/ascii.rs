@@ -17,6 +17,6 @@ pub fn until<'t>(text: &'t str, ends: &[u8]) -> &'t str {
 }
 
 /// Whether all of a text is of a sort, and there is any.
-pub fn is_all(text: &str, test: fn(&u8) -> bool) -> bool {
-    !text.is_empty() && text.as_bytes().iter().all(test)
+pub fn is_all(text: &str, is_of: fn(&u8) -> bool) -> bool {
+    !text.is_empty() && text.as_bytes().iter().all(is_of)
 }

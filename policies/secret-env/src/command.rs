@@ -19,29 +19,48 @@ enum Place {
     Header,
 }
 
-/// Options whose names do not say that they take a secret: what their programs' names start with, the flag, the value.
-const OPTIONS: &[(&str, &str, Place)] = &[
+/// An option whose name does not say that it takes a secret.
+struct Hidden {
+    /// What the names of the programs that have it start with.
+    program: &'static str,
+    /// How those names go on, with spaces between.
+    endings: &'static str,
+    flag: &'static str,
+    value: Place,
+}
+
+const fn hidden(program: &'static str, endings: &'static str, flag: &'static str, value: Place) -> Hidden {
+    Hidden { program, endings, flag, value }
+}
+
+const HIDDEN: &[Hidden] = &[
     // https://dev.mysql.com/doc/refman/en/connection-options.html#option_general_password
-    ("mysql", "-p", Place::Attached),
-    ("mariadb", "-p", Place::Attached),
+    hidden("mysql", " admin dump check import show", "-p", Place::Attached),
+    hidden("mariadb", " -admin -dump -check", "-p", Place::Attached),
     // https://redis.io/docs/latest/develop/tools/cli/
-    ("redis-cli", "-a", Place::Next),
-    ("valkey-cli", "-a", Place::Next),
+    hidden("redis-cli", "", "-a", Place::Next),
+    hidden("valkey-cli", "", "-a", Place::Next),
     // https://www.mongodb.com/docs/mongodb-shell/reference/options/
-    ("mongo", "-p", Place::Next),
+    hidden("mongo", " sh dump restore export import", "-p", Place::Next),
     // https://linux.die.net/man/1/sshpass
-    ("sshpass", "-p", Place::Attached),
-    ("sshpass", "-p", Place::Next),
+    hidden("sshpass", "", "-p", Place::Attached),
+    hidden("sshpass", "", "-p", Place::Next),
     // https://www.openldap.org/software/man.cgi?query=ldapsearch
-    ("ldap", "-w", Place::Next),
+    hidden("ldap", "search add modify delete whoami", "-w", Place::Next),
     // https://learn.microsoft.com/sql/tools/sqlcmd/sqlcmd-utility
-    ("sqlcmd", "-P", Place::Next),
+    hidden("sqlcmd", "", "-P", Place::Next),
     // https://curl.se/docs/manpage.html
-    ("curl", "-u", Place::BehindUser),
-    ("curl", "--user", Place::BehindUser),
-    ("curl", "-H", Place::Header),
-    ("curl", "--header", Place::Header),
+    hidden("curl", "", "-u", Place::BehindUser),
+    hidden("curl", "", "--user", Place::BehindUser),
+    hidden("curl", "", "-H", Place::Header),
+    hidden("curl", "", "--header", Place::Header),
 ];
+
+impl Hidden {
+    fn is_of(&self, program: &str) -> bool {
+        program.strip_prefix(self.program).is_some_and(|rest| self.endings.split(' ').any(|ending| ending == rest))
+    }
+}
 
 /// First words of options that are switches, and take no value.
 const SWITCHES: &[&str] = &[
@@ -97,17 +116,24 @@ impl<'t> Line<'t> {
     fn word(&mut self, word: &'t str, reader: Reader, is_literal: &IsLiteral<'_>, found: &mut Found<'t>) {
         if !word.starts_with('-') && !word.contains('=') {
             let name = word.rsplit('/').next().unwrap_or_default();
-            if OPTIONS.iter().any(|(program, ..)| name.starts_with(program)) {
+            if HIDDEN.iter().any(|hidden| hidden.is_of(name)) {
                 self.program = name;
             }
             return;
         }
-        for (_, flag, place) in OPTIONS.iter().filter(|(program, ..)| self.program.starts_with(program)) {
-            if !matches!(place, Place::Attached) {
-                self.waiting = self.waiting.or((word == *flag).then_some((word, *place)));
-            } else if word.strip_prefix(flag).is_some_and(|value| !is_no_secret(unquote(value), reader)) {
-                found.add(flag);
+        for Hidden { flag, value, .. } in HIDDEN.iter().filter(|hidden| hidden.is_of(self.program)) {
+            if !matches!(value, Place::Attached) {
+                self.waiting = self.waiting.or((word == *flag).then_some((word, *value)));
+            } else if let Some(value) = word.strip_prefix(flag).filter(|value| !value.is_empty()) {
+                if !is_no_secret(unquote(value), reader) {
+                    found.add(flag);
+                }
+                return;
             }
+        }
+        // Of a program that is not known: a password that is called so, and no option.
+        if word.strip_prefix("-p").is_some_and(|rest| is_literal(rest, "horse", reader)) {
+            return;
         }
         if !word.contains('=') {
             let first = word.trim_start_matches('-').split('-').next().unwrap_or_default();
@@ -137,7 +163,8 @@ pub fn script<'t>(text: &'t str, reader: Reader, is_literal: &IsLiteral<'_>, fou
             line = Line::default();
         } else {
             // Nothing is put in between single quotes.
-            let reader = if word.contains('\'') { Reader::Shell } else { reader };
+            let is_quoted = word.starts_with('\'') || word.contains("='");
+            let reader = if is_quoted { Reader::Shell } else { reader };
             let word = unquote(word);
             if !line.value(word, reader, is_literal, found) {
                 line.word(word, reader, is_literal, found);

@@ -22,17 +22,15 @@ pub enum Kind {
 impl Kind {
     /// By its name, or its first line.
     pub fn of(name: &str, text: &str) -> Self {
-        const PROGRAMS: &[&str] = &[
-            "py", "js", "mjs", "cjs", "ts", "go", "rb", "lua", "java", "groovy", "kt", "php", "pl", "ps1", "rego",
-            "awk", "jq", "scala", "cs", "c", "rs",
-        ];
-        const PROSE: &[&str] = &["md", "rst", "html", "css", "svg", "sql", "csv", "adoc"];
-        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let first = text.split('\n').next().unwrap_or_default();
-        let is_run_by = |shells: &str| first.starts_with("#!") && first.contains(shells);
-        if matches!(extension, "sh" | "bash") || is_run_by("sh") {
+        const PROGRAMS: &[&str] =
+            &["py", "js", "mjs", "ts", "go", "rb", "lua", "java", "groovy", "php", "pl", "ps1", "rego", "jq"];
+        const PROSE: &[&str] = &["md", "rst", "html", "css", "svg", "sql", "csv"];
+        let extension = name.rsplit('.').next().unwrap_or_default();
+        let first = until(text, b"\n");
+        let is_program = first.starts_with("#!");
+        if matches!(extension, "sh" | "bash") || (is_program && first.contains("sh")) {
             Self::Script
-        } else if PROGRAMS.contains(&extension) || first.starts_with("#!") {
+        } else if PROGRAMS.contains(&extension) || is_program {
             Self::Program
         } else if PROSE.contains(&extension) || name == "nsswitch.conf" {
             Self::Prose
@@ -161,9 +159,8 @@ const DIRECTIVES: &[&str] = &["requirepass", "masterauth", "rootpw", "bindpw", "
 fn name_end(rest: &str) -> Option<&str> {
     let behind = match rest.as_bytes() {
         [b':', b'=', ..] => 2,
-        [b':', b' ' | b'\t' | b'"' | b'\'', ..] => 1,
         [b'=', b'=' | b'~' | b'>', ..] => return None,
-        [b'=', ..] => 1,
+        [b':', b' ' | b'\t' | b'"' | b'\'', ..] | [b'=', ..] => 1,
         _ => return None,
     };
     rest.get(behind..)

@@ -262,10 +262,12 @@ impl SecretEnv {
             return false;
         }
         let name = Name::new(name);
-        name.is_sensitive(&self.names)
-            && !name.matches(&self.except)
-            && (name.is_password() || !value::is_number(value))
-            && !(name.is_api_key() && value::is_filler(value))
+        if !name.is_sensitive(&self.names) || name.matches(&self.except) || name.is_given_names(value) {
+            return false;
+        }
+        let is_quantity = value::is_number(value) && !name.is_password();
+        let is_filler = name.is_api_key() && value::is_filler(value);
+        !(is_quantity || is_filler)
     }
 }
 
@@ -283,5 +285,11 @@ fn tokens(text: &str) -> Option<Fault> {
 /// Of several faults of the same value, which one mend does away with, that of the highest level, and of equal ones the
 /// last.
 fn strictest(faults: Vec<Fault>, level: &dyn Fn(&Rule) -> Option<Level>) -> Option<Fault> {
-    faults.into_iter().max_by_key(|(rule, _)| level(rule))
+    let mut strictest: Option<Fault> = None;
+    for fault in faults {
+        if strictest.as_ref().is_none_or(|(rule, _)| level(fault.0) >= level(rule)) {
+            strictest = Some(fault);
+        }
+    }
+    strictest
 }

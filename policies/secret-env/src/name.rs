@@ -1,12 +1,13 @@
 //! Whether a variable holds a secret, by its name.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use gatehouse_policy::glob::Glob;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use crate::ascii::has;
+use crate::ascii::{has, is_all, until};
 
 /// Patterns for the names of variables that hold secrets. `PWD` alone is the working directory.
 pub const SENSITIVE: &[&str] = &[
@@ -69,51 +70,49 @@ pub const SENSITIVE: &[&str] = &[
 ];
 
 /// Last words of names that say something about a secret and are not it: where it is, what it is called, how long it lives,
-/// of what sort it is and what is done with it. In their order, in the singular.
-#[rustfmt::skip]
-const ABOUT: &[&str] = &[
-    "ADDR", "ADDRESS", "AGE", "ALG", "ALGORITHM", "ALIAS", "ALLOWED", "ANNOTATION", "ARN", "ATTEMPTS", "ATTRIBUTE",
-    "AUDIENCE", "AUTH", "BACKEND", "BITS", "BUCKET", "BUDGET", "BYTES", "CACHE", "CHAIN", "CHANGE", "CHARSET", "CHECK",
-    "CLAIM", "CLASS", "CMD", "COLUMN", "COMMAND", "CONFIG", "CONNECTOR", "CONTROLLER", "COST", "COUNT", "DAYS", "DELAY",
-    "DELIMITER", "DESCRIPTION", "DIR", "DIRECTORY", "DISABLE", "DISABLED", "DOMAIN", "DRIVER", "DURATION", "ENABLE",
-    "ENABLED", "ENCODER", "ENCODING", "ENCRYPTION", "ENDPOINT", "ENGINE", "ENV", "EXPIRATION", "EXPIRES", "EXPIRY",
-    "EXTRACTOR", "FETCHER", "FIELD", "FILE", "FILENAME", "FLOW", "FOLDER", "FORMAT", "GENERATOR", "GROUP", "HANDLER",
-    "HASHER", "HEADER", "HELPER", "HINT", "HISTORY", "HOST", "HOSTNAME", "HOURS", "ID", "IMAGE", "IN", "INDEX", "INPUT",
-    "INTERVAL", "ISSUER", "KIND", "LABEL", "LEEWAY", "LENGTH", "LEVEL", "LIFESPAN", "LIFETIME", "LIMIT", "LIST",
-    "LOCATION", "MANAGER", "MAPPING", "MAX", "MESSAGE", "METHOD", "MILLIS", "MIN", "MINUTES", "MODE", "MOUNT", "MS",
-    "NAME", "NAMESPACE", "OPERATOR", "OPTIONS", "OWNER", "PARAM", "PARAMETER", "PATH", "PATTERN", "PERIOD",
-    "PLACEHOLDER", "PLUGIN", "POLICY", "PORT", "PREFIX", "PROJECT", "PROMPT", "PROPERTY", "PROVIDER", "QUERY", "RATE",
-    "RATIO", "RECOVERY", "REF", "REFERENCE", "REGEX", "REGEXP", "REGION", "RENEWAL", "REQUEST", "REQUIRED", "RESET",
-    "RESPONSE", "RETRIES", "REVIEW", "REVISION", "ROLE", "ROTATION", "ROUNDS", "RULES", "SCHEMA", "SCOPE", "SCRIPT",
-    "SECONDS", "SECS", "SELECTOR", "SEPARATOR", "SERVER", "SERVICE", "SETTINGS", "SIZE", "SKEW", "SOURCE", "STATE",
-    "STATUS", "STORAGE", "STORE", "STRATEGY", "STRENGTH", "SUBJECT", "SUFFIX", "TABLE", "TAG", "TEMPLATE", "TEXT",
-    "THRESHOLD", "TIMEOUT", "TITLE", "TTL", "TYPE", "URI", "URL", "USAGE", "USER", "USERNAME", "VALIDATION",
-    "VALIDATOR", "VARIABLE", "VAULT", "VERIFY", "VERSION",
-];
+/// of what sort it is and what is done with it. In their order, in the singular; as one text, since a list of them would be
+/// twice as much of a module.
+const ABOUT: &str = "ADDR ADDRESS AGE ALG ALGORITHM ALIAS ALLOWED ALLOWLIST ANNOTATION ARG ARN ATTEMPTS ATTRIBUTE AUDIENCE AUTH \
+    AUTHENTICATION AUTHENTICATOR AUTHORITY BACKEND BINDING BITS BUCKET BUDGET BYTES CACHE CALLBACK CHAIN CHANGE CHAR \
+    CHARACTER CHARSET CHECK CLAIM CLASS CMD COLUMN COMMAND COMPLEXITY CONFIG CONNECTOR CONTRACT CONTROLLER COST \
+    COUNT CREATION DATE DAYS DECIMAL DELAY DELIMITER DESCRIPTION DIALECT DIR DIRECTORY DISABLE DISABLED DISPLAY \
+    DOMAIN DRIVER DURATION ENABLE ENABLED ENCODER ENCODING ENCRYPTION ENDPOINT ENGINE ENV EXPIRATION EXPIRES EXPIRY \
+    EXTENSION EXTRACTOR FACTORY FEATURE FETCHER FIELD FILE FILENAME FILTER FLOW FOLDER FORMAT GENERATION GENERATOR \
+    GRACE GROUP GUARD HANDLER HASHER HEADER HELPER HINT HISTORY HOLDER HOST HOSTNAME HOURS ICON ID IDENTIFIER IMAGE \
+    IN INDEX INJECTION INJECTOR INPUT INTERVAL INTROSPECTION ISSUER ITERATION KIND LABEL LANGUAGE LEASE LEEWAY \
+    LENGTH LEVEL LIFESPAN LIFETIME LIMIT LIST LOADER LOCATION LOCK LOGGER LOGGING LOOKUP MANAGER MAP MAPPING MARKER \
+    MAX MESSAGE METHOD MIDDLEWARE MILLIS MIN MINT MINUTES MODE MOUNT MS NAME NAMESPACE NUMBER OPERATOR OPTIONS OWNER \
+    PARAM PARAMETER PARSER PATH PATTERN PDA PERIOD PLACEHOLDER PLUGIN POLICIES POLICY PORT PREFIX PRIORITY PROCESSOR \
+    PROFILE PROGRAM PROJECT PROMPT PROPERTY PROTOCOL PROVIDER QUERY QUOTA RANGE RATE RATIO REALM REASON RECOVERY \
+    REDIRECT REF REFERENCE REGEX REGEXP REGION RELOAD RENEW RENEWAL REQUEST REQUIRED REQUIREMENT RESET RESOLVER \
+    RESPONSE RESTRICTION RETRIES REVIEW REVISION ROLE ROTATION ROUNDS ROUTE RULES SCANNER SCHEMA SCHEME SCOPE SCRIPT \
+    SECONDS SECS SELECTOR SEPARATOR SERIALIZER SERVER SERVICE SERVICEACCOUNT SETTINGS SIGNER SIZE SKEW SORT SOURCE \
+    SPEC STANDARD STATE STATUS STORAGE STORE STRATEGY STRENGTH SUBJECT SUBPATH SUFFIX SUPPLY SUPPORT SYMBOL SYNC \
+    SYNTAX TABLE TAG TEMPLATE TENANT TEXT THRESHOLD TIMEOUT TITLE TRACKING TRANSFORMER TTL TYPE UPDATER URI URL \
+    USAGE USER USERNAME VALIDATION VALIDATOR VARIABLE VAULT VERIFY VERSION VISIBILITY WHITELIST WINDOW";
 
 /// Ends of names that hold the name of a Kubernetes Secret, or of a cluster rather than of a key.
-const NAMES_ONE: &[&[&str]] = &[
-    &["EXISTING", "SECRET"],
-    &["PULL", "SECRET"],
-    &["PULL", "SECRETS"],
-    &["TLS", "SECRET"],
-    &["CERT", "SECRET"],
-    &["CERTIFICATE", "SECRET"],
-    &["CA", "SECRET"],
+const NAMES_ONE: &[&str] = &[
+    "EXISTING_SECRET",
+    "PULL_SECRET",
+    "PULL_SECRETS",
+    "TLS_SECRET",
+    "CERT_SECRET",
+    "CERTIFICATE_SECRET",
+    "CA_SECRET",
     // https://tailscale.com/kb/1282/docker
-    &["KUBE", "SECRET"],
+    "KUBE_SECRET",
     // https://github.com/tailscale/tailscale/blob/main/cmd/k8s-operator/deploy/manifests/operator.yaml
-    &["OPERATOR", "SECRET"],
+    "OPERATOR_SECRET",
     // Whether nginx tells its version (https://nginx.org/en/docs/http/ngx_http_core_module.html#server_tokens).
-    &["SERVER", "TOKENS"],
+    "SERVER_TOKENS",
     // The key of a Secret that holds it.
-    &["CREDENTIALS", "SECRET"],
-    &["CREDENTIAL", "SECRET"],
-    &["PASSWORD", "SECRET"],
-    &["PASSWORD", "KEY"],
-    &["TOKEN", "KEY"],
+    "CREDENTIALS_SECRET",
+    "CREDENTIAL_SECRET",
+    "PASSWORD_SECRET",
+    "PASSWORD_KEY",
     // etcd's is a label by which clusters tell each other apart (https://etcd.io/docs/v3.6/op-guide/configuration/).
-    &["INITIAL", "CLUSTER", "TOKEN"],
+    "INITIAL_CLUSTER_TOKEN",
 ];
 
 /// Words whose likeness to those of [`SENSITIVE`] means nothing.
@@ -181,7 +180,8 @@ impl Name {
     /// The name with this text.
     pub fn new(text: &str) -> Self {
         let bytes = text.as_bytes();
-        let is_mixed = bytes.iter().any(u8::is_ascii_lowercase) && bytes.iter().any(u8::is_ascii_uppercase);
+        let is_mixed = (bytes.iter().any(u8::is_ascii_lowercase) && bytes.iter().any(u8::is_ascii_uppercase))
+            || bytes.windows(2).any(|pair| pair == b"__");
         let apart = is_mixed.then(|| fold(text, true));
         Self { plain: fold(text, false), apart, pairs: Pairs::of(text) }
     }
@@ -210,14 +210,23 @@ impl Name {
         if matching.peek().is_none() {
             return false;
         }
-        let words: Vec<&str> = self.apart().split('_').filter(|word| !word.is_empty()).collect();
+        let words = self.apart();
         matching.any(|pattern| !has(pattern, b"*?"))
-            || !(is_harmless(&words) || (is_public(&words) && !self.is_password()))
+            || !(is_harmless(words) || (is_public(words) && !self.is_password()))
     }
 
     /// Whether the value is to be the key of an API: some programs want one even of a server that asks for none.
     pub fn is_api_key(&self) -> bool {
         self.apart().ends_with("API_KEY")
+    }
+
+    /// Whether a value is the name of a Secret, or of several, rather than what is in them. Of most names this cannot be told:
+    /// a secret may be called as it pleases.
+    pub fn is_given_names(&self, value: &str) -> bool {
+        let name = self.apart();
+        let is_in_names = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.,/ ".contains(byte);
+        let are_names = value.contains('-') && is_all(value, is_in_names);
+        are_names && (name.ends_with("SECRETS") || (name.ends_with("TOKEN_SECRET") && value.ends_with("-token")))
     }
 
     /// Whether the value is to be a password: then digits are one too, and no quantity.
@@ -253,49 +262,72 @@ impl Pairs {
     }
 }
 
-fn is_harmless(words: &[&str]) -> bool {
+fn is_harmless(words: &str) -> bool {
     // Some write such words as one: `SECRETNAME`.
-    const SECRETS: &[&str] = &["PASSWORD", "SECRET", "TOKEN", "CREDENTIALS", ""];
-    let is_about = |word: &str| ABOUT.binary_search(&word).is_ok();
-    let ends = |last: &str| {
-        let rests = SECRETS.iter().filter_map(|secret| last.strip_prefix(secret));
-        rests.into_iter().any(|rest| is_about(rest) || rest.strip_suffix('S').is_some_and(is_about))
-    };
+    const SECRETS: &[&str] = &["PASSWORD", "SECRET", "TOKEN", "CREDENTIALS", "ACCESSKEY", "APIKEY", ""];
     // What a model reads and writes.
     const OF_MODELS: &[&str] = &["MAX", "MIN", "NUM", "TOTAL", "INPUT", "OUTPUT", "PROMPT", "COMPLETION", "CONTEXT"];
-    let counts = words.ends_with(&["TOKENS"]) && words.iter().any(|word| OF_MODELS.contains(word));
-    counts
-        || words.last().is_some_and(|last| ends(last))
-        || NAMES_ONE.iter().any(|end| words.ends_with(end))
-        || words.iter().any(|word| HARMLESS.contains(word))
+    let has_any = |of: &[&str]| words.split('_').any(|word| of.contains(&word));
+    let last = words.rsplit('_').next().unwrap_or_default();
+    let mut rests = SECRETS.iter().filter_map(|secret| last.strip_prefix(secret));
+    rests.any(|rest| is_about(rest) || rest.strip_suffix('S').is_some_and(is_about))
+        || NAMES_ONE.iter().any(|end| ends_with(words, end))
+        || has_any(HARMLESS)
+        || (last == "TOKENS" && has_any(OF_MODELS))
+}
+
+/// Whether a word is among those of [`ABOUT`].
+fn is_about(word: &str) -> bool {
+    let (mut low, mut high) = (0, ABOUT.len());
+    while low < high {
+        let before = ABOUT.get(low..low.midpoint(high)).unwrap_or_default();
+        let start = low + before.rfind(' ').map_or(0, |space| space + 1);
+        let found = until(ABOUT.get(start..).unwrap_or_default(), b" ");
+        match found.cmp(word) {
+            Ordering::Less => low = start + found.len() + 1,
+            Ordering::Equal => return true,
+            Ordering::Greater => high = start,
+        }
+    }
+    false
+}
+
+/// Whether a name ends with these words.
+fn ends_with(words: &str, end: &str) -> bool {
+    words.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('_'))
 }
 
 /// Whether the words say that anybody may know the value: it is put into pages, or the key or token itself is public.
-fn is_public(words: &[&str]) -> bool {
-    let kinds: [&[&str]; 3] = [&["KEY"], &["API", "KEY"], &["TOKEN"]];
-    let public = words.iter().position(|word| matches!(*word, "PUBLIC" | "PUBLISHABLE"));
-    public.and_then(|at| words.split_at_checked(at)).is_some_and(|(before, rest)| {
-        let in_pages = matches!(before, []) || matches!(before, [bundler] if BUNDLERS.contains(bundler));
-        in_pages || kinds.iter().any(|kind| rest.get(1..).is_some_and(|after| after == *kind))
+fn is_public(words: &str) -> bool {
+    ["PUBLIC_", "PUBLISHABLE_"].iter().any(|public| {
+        words.split_once(public).is_some_and(|(before, after)| {
+            let in_pages = before.strip_suffix('_').is_some_and(|bundler| BUNDLERS.contains(&bundler));
+            let is_own = matches!(after, "KEY" | "API_KEY" | "TOKEN");
+            before.is_empty() || in_pages || (is_own && before.ends_with('_'))
+        })
     })
 }
 
 /// A name by which `db.password`, `db-password` and `DB_PASSWORD` are alike; with an underscore between the words of
 /// `s3AccessKeyIDName` too, if they are to be apart.
 fn fold(name: &str, apart: bool) -> String {
-    let mut folded = String::with_capacity(name.len() + 8);
-    let mut characters = name.chars().peekable();
-    let mut last = '_';
-    while let Some(character) = characters.next() {
-        let ends_acronym = last.is_ascii_uppercase() && characters.peek().is_some_and(char::is_ascii_lowercase);
-        let starts_word = last.is_ascii_lowercase() || last.is_ascii_digit() || ends_acronym;
-        if apart && character.is_ascii_uppercase() && starts_word {
-            folded.push('_');
+    let mut folded = Vec::with_capacity(name.len() + 8);
+    let mut last = b'_';
+    for (index, byte) in name.bytes().enumerate() {
+        let ends_acronym = || name.as_bytes().get(index + 1).is_some_and(u8::is_ascii_lowercase);
+        let starts_word =
+            last.is_ascii_lowercase() || last.is_ascii_digit() || (last.is_ascii_uppercase() && ends_acronym());
+        if apart && byte.is_ascii_uppercase() && starts_word {
+            folded.push(b'_');
         }
-        last = character;
-        folded.push(if matches!(character, '-' | '.' | ':') { '_' } else { character.to_ascii_uppercase() });
+        last = byte;
+        let byte = if b"-.:".contains(&byte) { b'_' } else { byte.to_ascii_uppercase() };
+        // However many separate two words.
+        if !(apart && byte == b'_' && folded.last() == Some(&b'_')) {
+            folded.push(byte);
+        }
     }
-    folded
+    String::from_utf8(folded).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -303,7 +335,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_in_their_order() {
-        assert!(ABOUT.is_sorted());
+    fn words_are_found() {
+        assert!(ABOUT.split(' ').is_sorted());
+        for word in ABOUT.split(' ') {
+            assert!(is_about(word), "{word}");
+        }
+        for word in ["", "A", "ZZ", "FILENAMES", "PASSWORD", "AGE ALG", " ", "É"] {
+            assert!(!is_about(word), "{word}");
+        }
     }
 }

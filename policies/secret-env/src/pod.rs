@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::fmt;
 
+use gatehouse_policy::node::Data;
 use gatehouse_policy::{Path, ReadError, Report, glob};
 use serde::Deserialize;
 
@@ -65,27 +66,27 @@ impl<'r> Judge<'_, 'r, '_> {
         let referring = if is_asked { container.referring_to_secrets() } else { Vec::new() };
         for (index, variable) in container.env.iter().enumerate() {
             let refers = referring.get(index).copied().unwrap_or_default();
-            self.variable(variable, refers, container.at(&["env"]).index(index));
+            self.variable(variable, index, refers);
         }
     }
 
-    fn variable(&mut self, variable: &EnvVar<'r>, refers_to_secret: bool, at: Path) {
+    fn variable(&mut self, variable: &EnvVar<'r>, index: usize, refers_to_secret: bool) {
         let (container, settings, is_literal) = (self.container, self.settings, self.is_literal);
         let EnvVar { name, value, value_from } = variable;
         let required = glob::any(&settings.required, name);
-        let not_secret = if required { other_source(variable, refers_to_secret) } else { None };
+        let not_secret = if required { self.other_source(variable, index).filter(|_| !refers_to_secret) } else { None };
+        let at = |fields: &[&'static str]| container.at(&["env"]).index(index).join(Path::of(fields));
 
         if let Some(reference) = &value_from.secret_key_ref
             && required
             && reference.optional
         {
             let message = format!("{container}: {name} is optional, expected a secretKeyRef that must be there");
-            let at = at.clone().join(Path::of(&["valueFrom", "secretKeyRef", "optional"]));
-            self.report.add(&OPTIONAL_REF, at, message);
+            self.report.add(&OPTIONAL_REF, at(&["valueFrom", "secretKeyRef", "optional"]), message);
         }
         if let Some((Some(source), what)) = &not_secret {
             let message = format!("{container}: {name} {what}, expected valueFrom.secretKeyRef");
-            self.report.add(&SECRET_REF, at.join(Path::of(&["valueFrom", source])), message);
+            self.report.add(&SECRET_REF, at(&["valueFrom", source]), message);
             return;
         }
         let mut faults = Vec::new();
@@ -97,7 +98,22 @@ impl<'r> Judge<'_, 'r, '_> {
         expose(value, Reader::Kubernetes, &mut faults);
         faults.extend(not_secret.map(|(_, what)| (&SECRET_REF, what)));
         let subject = format_args!("{container}: {name}");
-        self.add(faults, subject, "expected valueFrom.secretKeyRef", &|| at.clone().key("value"), !value.is_empty());
+        self.add(faults, subject, "expected valueFrom.secretKeyRef", &|| at(&["value"]), !value.is_empty());
+    }
+
+    /// Where a variable comes from if not from a Secret: the field of its `valueFrom`, or none for its `value`, and the same
+    /// in words.
+    fn other_source(&self, variable: &EnvVar<'_>, index: usize) -> Option<(Option<&'static str>, String)> {
+        const SOURCES: [&str; 4] = ["configMapKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef"];
+        let Some(Data::Array(env)) = self.container.node().get("env").map(|env| &env.data) else { return None };
+        let value_from = env.get(index)?.get("valueFrom");
+        let source = SOURCES.into_iter().find(|source| value_from.is_some_and(|of| of.get(source).is_some()));
+        match source {
+            _ if !variable.value.is_empty() => Some((None, "is a literal".to_owned())),
+            _ if variable.value_from.secret_key_ref.is_some() => None,
+            Some(source) => Some((Some(source), format!("comes from a {source}"))),
+            None => Some((None, "is empty".to_owned())),
+        }
     }
 
     /// Judges the words of a command line, which may be in several lists.
@@ -168,19 +184,6 @@ impl<'r> Judge<'_, 'r, '_> {
 fn read<'r, T: Default + Deserialize<'r>>(container: &Container<'r>, fields: &[&'static str]) -> Result<T, ReadError> {
     let node = container.node().within(fields).map_err(|error| error.below(&container.path()))?;
     node.map_or_else(|| Ok(T::default()), |node| node.view().map_err(|error| error.below(&container.at(fields))))
-}
-
-/// Where a variable comes from if not from a Secret: the field of its `valueFrom`, or none for its `value`, and the same
-/// in words.
-fn other_source(variable: &EnvVar<'_>, refers_to_secret: bool) -> Option<(Option<&'static str>, String)> {
-    let EnvVar { value, value_from, .. } = variable;
-    match value_from.other() {
-        _ if !value.is_empty() && refers_to_secret => None,
-        _ if !value.is_empty() => Some((None, "is a literal".to_owned())),
-        _ if value_from.secret_key_ref.is_some() => None,
-        Some(source) => Some((Some(source), format!("comes from a {source}"))),
-        None => Some((None, "is empty".to_owned())),
-    }
 }
 
 /// The secrets that a variable's value sets where it is a file, or options of a program, as `JAVA_OPTS` has them.

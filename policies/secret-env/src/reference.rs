@@ -22,6 +22,10 @@ const SYNTAXES: &[Syntax] = &[
     Syntax("akeyless:/", is_path),
     // https://docs.openssl.org/master/man1/openssl-passphrase-options/
     Syntax("env:", is_variable),
+    // https://argocd-image-updater.readthedocs.io/en/stable/basics/authentication/
+    Syntax("secret:", |rest| rest.contains('/') && is_path(rest)),
+    Syntax("pullsecret:", |rest| rest.contains('/') && is_path(rest)),
+    Syntax("ext:/", is_path),
     // https://docs.litellm.ai/docs/proxy/configs
     Syntax("os.environ/", is_variable),
     // https://getsops.io/docs/#encryption-protocol

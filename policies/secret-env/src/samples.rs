@@ -83,14 +83,14 @@ fn every_secret_is_found_once_and_never_shown() {
         }
     }
     assert_eq!(missed, Vec::<String>::new());
-    assert!(samples(POSITIVES).count() >= 220);
+    assert!(samples(POSITIVES).count() >= 280);
 }
 
 #[test]
 fn nothing_else_is_found() {
     let found = samples(NEGATIVES).filter(|sample| !review(&read(sample).1).findings.is_empty());
     assert_eq!(found.collect::<Vec<_>>(), Vec::<&str>::new());
-    assert!(samples(NEGATIVES).count() >= 300);
+    assert!(samples(NEGATIVES).count() >= 370);
 }
 
 /// A text made of nothing but beginnings takes no more than its length in time.

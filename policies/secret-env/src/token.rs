@@ -11,7 +11,7 @@ struct Shape {
     prefix: &'static str,
     body: Alphabet,
     /// The least and the most characters after the prefix.
-    length: (usize, usize),
+    length: (u16, u16),
 }
 
 /// What a token's body is made of.
@@ -47,12 +47,12 @@ impl Alphabet {
     }
 }
 
-const fn shape(kind: &'static str, prefix: &'static str, body: Alphabet, least: usize, most: usize) -> Shape {
+const fn shape(kind: &'static str, prefix: &'static str, body: Alphabet, least: u16, most: u16) -> Shape {
     Shape { kind, prefix, body, length: (least, most) }
 }
 
 /// Any length above the least: no more than that is looked at, so that a text of nothing but beginnings takes no longer.
-const ANY: usize = usize::MAX;
+const ANY: u16 = u16::MAX;
 
 /// The prefixes are those that the issuers document. Where they leave the length open it is that of tokens in use, as in
 /// <https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml>.
@@ -158,25 +158,25 @@ const SHORTEST: usize = 20;
 /// Whether a shape, a web token or a private key may start with these two characters: most words of most texts start with
 /// others.
 fn is_start(first: u8, second: u8) -> bool {
-    matches!(
-        (first, second),
-        (b'-', b'-')
-            | (b'A', b'B' | b'C' | b'G' | b'I' | b'K' | b'S' | b'c')
-            | (b'G', b'O')
-            | (b'L', b'S')
-            | (b'N', b'R')
-            | (b'S', b'G' | b'h')
-            | (b'd', b'a' | b'c' | b'o')
-            | (b'e', b'y')
-            | (b'g', b'h' | b'i' | b'l')
-            | (b'h', b'f' | b'o' | b'v')
-            | (b'n' | b'x', b'p' | b'a' | b'o')
-            | (b'p', b'y')
-            | (b'r', b'k' | b'u')
-            | (b's', b'h' | b'k')
-            | (b't', b's')
-            | (b'w', b'h')
-    )
+    match first {
+        b'-' => second == b'-',
+        b'A' => matches!(second, b'B' | b'C' | b'G' | b'I' | b'K' | b'S' | b'c'),
+        b'G' => second == b'O',
+        b'L' => second == b'S',
+        b'N' => second == b'R',
+        b'S' => matches!(second, b'G' | b'h'),
+        b'd' => matches!(second, b'a' | b'c' | b'o'),
+        b'e' | b'p' => second == b'y',
+        b'g' => matches!(second, b'h' | b'i' | b'l'),
+        b'h' => matches!(second, b'f' | b'o' | b'v'),
+        b'n' => second == b'p',
+        b'r' => matches!(second, b'k' | b'u'),
+        b's' => matches!(second, b'h' | b'k'),
+        b't' => second == b's',
+        b'w' => second == b'h',
+        b'x' => matches!(second, b'a' | b'o'),
+        _ => false,
+    }
 }
 
 /// The kinds of secrets that a text holds, each once, in their order.
@@ -219,9 +219,9 @@ impl Shape {
     fn matches(&self, text: &str) -> bool {
         let Some(rest) = text.strip_prefix(self.prefix) else { return false };
         let (least, most) = self.length;
-        let body = run(rest, self.body, if most == ANY { least } else { most });
+        let body = run(rest, self.body, if most == ANY { least } else { most }.into());
         let goes_on = rest.as_bytes().get(body.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        body.len() >= least && (!goes_on || most == ANY) && is_drawn(body) && !body.starts_with(EMULATOR)
+        body.len() >= usize::from(least) && (!goes_on || most == ANY) && is_drawn(body) && !body.starts_with(EMULATOR)
     }
 }
 
@@ -294,7 +294,7 @@ mod tests {
     fn every_shape_starts_with_a_start() {
         for Shape { prefix, length: (least, _), .. } in SHAPES {
             assert!(matches!(prefix.as_bytes(), [first, second, ..] if is_start(*first, *second)), "{prefix}");
-            assert!(prefix.len() + least >= SHORTEST, "{prefix}");
+            assert!(prefix.len() + usize::from(*least) >= SHORTEST, "{prefix}");
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn is_placeholder(text: &str, reader: Reader) -> bool {
         || matches!(text, "replace-default-auth" | "replace-default-sentinel-auth")
         || (text.starts_with("__") && text.ends_with("__") && is_filled_in(text))
         || (matches!(reader, Reader::Shell | Reader::Script) && text.starts_with('`'))
-        || (reader == Reader::Script && text.as_bytes().windows(2).any(|pair| matches!(pair, [b'$', b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'1'..=b'9'])))
+        || (reader == Reader::Script && is_expanded(text))
         || text.strip_prefix('$').is_some_and(|name| match reader {
             // `$$` is a dollar sign that Kubernetes leaves to the shell.
             Reader::Shell | Reader::Script => !name.is_empty() && is_name(name.strip_prefix('$').unwrap_or(name)),
@@ -68,6 +68,13 @@ pub fn is_placeholder(text: &str, reader: Reader) -> bool {
             Reader::Program => is_filled_in(name) || is_key_of_argo(name),
         })
         || text.bytes().all(|byte| matches!(byte, b'*' | b'#'))
+}
+
+/// Whether a shell puts something into a text, or a program that a script holds does, with `{…}`.
+fn is_expanded(text: &str) -> bool {
+    let starts_name = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'1'..=b'9');
+    let names = |pair: &[u8]| matches!(pair, [b'$', next] if starts_name(*next));
+    text.as_bytes().windows(2).any(names) || (has(text, b"{") && has(text, b"}"))
 }
 
 /// Whether a name is one for what fills in files as a whole, such as envsubst: in capitals.
@@ -85,8 +92,8 @@ fn is_key_of_argo(name: &str) -> bool {
     has(name, b".-:") && name.split(['.', '-', ':']).all(is_word)
 }
 
-fn starts_with(text: &str, test: fn(&u8) -> bool) -> bool {
-    text.as_bytes().first().is_some_and(test)
+fn starts_with(text: &str, is_of: fn(&u8) -> bool) -> bool {
+    text.as_bytes().first().is_some_and(is_of)
 }
 
 /// Whether a text holds an opening bracket of a template and, somewhere behind it, the closing one.

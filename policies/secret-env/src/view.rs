@@ -32,13 +32,8 @@ pub struct EnvVar<'r> {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the API's own")]
 pub struct EnvVarSource {
     pub secret_key_ref: Option<SecretKeySelector>,
-    config_map_key_ref: Option<Present>,
-    field_ref: Option<Present>,
-    resource_field_ref: Option<Present>,
-    file_key_ref: Option<Present>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,19 +68,6 @@ pub struct ConfigMap<'r> {
     pub data: Members<&'r str, &'r str>,
     #[serde(borrow)]
     pub binary_data: Members<&'r str, &'r str>,
-}
-
-impl EnvVarSource {
-    /// The source that is no Secret, by the name of its field.
-    pub fn other(&self) -> Option<&'static str> {
-        let sources = [
-            ("configMapKeyRef", &self.config_map_key_ref),
-            ("fieldRef", &self.field_ref),
-            ("resourceFieldRef", &self.resource_field_ref),
-            ("fileKeyRef", &self.file_key_ref),
-        ];
-        sources.into_iter().find(|(_, source)| source.is_some()).map(|(name, _)| name)
-    }
 }
 
 impl ContainerFields<'_> {
