@@ -146,7 +146,7 @@ fn leading(line: &str, kind: Kind) -> Option<(&str, &str)> {
     let comment = value.as_bytes().windows(2).position(|part| part == b" #");
     let value = value.get(..comment.unwrap_or(value.len()))?.trim_ascii_end();
     // `token=token,` hands on a variable.
-    let is_own_name = kind == Kind::Script && until(value, b",;)") == name;
+    let is_own_name = (kind == Kind::Script || value != name) && until(value, b",;)") == name;
     (kind != Kind::Program && is_shell && !is_own_name && is_bare(value, tight)).then_some((name, value))
 }
 

@@ -62,10 +62,10 @@ pub fn is_placeholder(text: &str, reader: Reader) -> bool {
         || (matches!(reader, Reader::Shell | Reader::Script) && text.starts_with('`'))
         || (reader == Reader::Script && is_expanded(text))
         || text.strip_prefix('$').is_some_and(|name| match reader {
-            // `$$` is a dollar sign that Kubernetes leaves to the shell.
-            Reader::Shell | Reader::Script => !name.is_empty() && is_name(name.strip_prefix('$').unwrap_or(name)),
             Reader::Kubernetes => is_filled_in(name),
-            Reader::Program => is_filled_in(name) || is_key_of_argo(name),
+            // `$$` is a dollar sign that Kubernetes leaves to the shell.
+            _ if is_name(name.strip_prefix('$').unwrap_or(name)) => !name.is_empty(),
+            _ => reader == Reader::Program && is_key_of_argo(name),
         })
         || text.bytes().all(|byte| matches!(byte, b'*' | b'#'))
 }
