@@ -304,6 +304,12 @@ impl<'r> Report<'r> {
         self.push(level, rule, place.path(), message.text())
     }
 
+    /// Whether it denies more than it lists. Nothing that is found now changes the verdict: who looks at much may stop.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.denied.number > MOST_LISTED
+    }
+
     /// Counts a finding, and says whether it is to be listed.
     fn lists(&mut self, level: Option<Level>) -> bool {
         let listed = match level {
@@ -329,7 +335,7 @@ impl<'r> Report<'r> {
         for listed in [self.warned, self.denied] {
             let more = listed.number.saturating_sub(MOST_LISTED);
             if let Some(last) = self.findings.get_mut(listed.last).filter(|_| more > 0) {
-                last.message = format!("{}; {more} more at this level are not listed", last.message);
+                last.message = format!("{}; at least {more} more at this level are not listed", last.message);
             }
         }
         Verdict { findings: self.findings, edits: self.edits }
@@ -454,7 +460,7 @@ mod tests {
         let findings = report.finish().findings;
         assert_eq!(findings.len(), MOST_LISTED + 1);
         let said = |index: usize| &*findings[index].message;
-        assert_eq!([said(0), said(MOST_LISTED - 1)], ["0", "999; 7 more at this level are not listed"]);
+        assert_eq!([said(0), said(MOST_LISTED - 1)], ["0", "999; at least 7 more at this level are not listed"]);
         assert_eq!((said(MOST_LISTED), findings[MOST_LISTED].level), ("the only denial", Level::Deny));
     }
 

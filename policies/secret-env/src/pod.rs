@@ -65,6 +65,9 @@ impl<'r> Judge<'_, 'r, '_> {
         let is_asked = container.env.iter().any(|of| !of.value.is_empty() && glob::any(required, of.name));
         let referring = if is_asked { container.referring_to_secrets() } else { Vec::new() };
         for (index, variable) in container.env.iter().enumerate() {
+            if self.report.is_full() {
+                return;
+            }
             let refers = referring.get(index).copied().unwrap_or_default();
             self.variable(variable, index, refers);
         }
@@ -122,6 +125,9 @@ impl<'r> Judge<'_, 'r, '_> {
         let mut line = Line::default();
         for (fields, texts) in lists {
             for (index, text) in texts.iter().enumerate() {
+                if self.report.is_full() {
+                    return;
+                }
                 let mut found = Found::default();
                 line.read(text, self.is_literal, &mut found);
                 if text.contains('\n') {
@@ -173,7 +179,7 @@ impl<'r> Judge<'_, 'r, '_> {
         secret: bool,
     ) {
         let Some((rule, what)) = strictest(faults, &|rule| self.report.level(rule)) else { return };
-        let added = self.report.add(rule, at(), format!("{subject} {what}, {expected}"));
+        let added = self.report.add(rule, at, || format!("{subject} {what}, {expected}"));
         if secret {
             let _ = added.secret();
         }
