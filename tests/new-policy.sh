@@ -50,9 +50,10 @@ struct PodFields {
 struct ContainerFields {}
 
 fn review(request: &Request<'_>, context: &Context<'_, NoSettings>, report: &mut Report<'_>) -> Result<(), ReadError> {
-    let Some(pod) = Pod::read(request, context.exempt)? else { return Ok(()) };
-    if pod.host_network {
-        report.add(&HOST_NETWORK, pod.at(&["hostNetwork"]), "pod: hostNetwork is true, expected false");
+    for pod in Pod::read(request, context.exempt)? {
+        if pod.host_network {
+            report.add(&HOST_NETWORK, pod.at(&["hostNetwork"]), "pod: hostNetwork is true, expected false");
+        }
     }
     Ok(())
 }
@@ -71,7 +72,7 @@ YAML
 sed -i "/^run-as-nonroot = { path/i $name = { path = \"policies/$name\" }" Cargo.toml
 sed -i "/^run-as-nonroot.workspace/i $name.workspace = true" crates/gatehouse-engine/Cargo.toml
 sed -i "/^];/i \    \&$crate::POLICY," crates/gatehouse-engine/src/native.rs
-for profile in baseline herald; do
+for profile in baseline strict herald; do
     cat >> "profiles/$profile.yaml" <<YAML
 ---
 apiVersion: policies.kubewarden.io/v1

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::node::{Data, Member, Node};
+use crate::node::{Data, Member, Node, Span};
 use crate::path::{Path, Segment};
 use crate::settings::{Levels, Override};
 
@@ -53,6 +53,10 @@ pub struct Finding {
     /// Whether what stands at `path` is a secret: whoever prints the finding's source masks it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// Where it is in a [`File`](crate::File), whose paths lead to no node.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[serde(skip)]
+    pub span: Option<Span>,
 }
 
 /// A change that removes a finding.
@@ -60,8 +64,23 @@ pub struct Finding {
 pub struct Fix {
     /// Whether the object runs as before: a fix that changes a user or a limit is not safe.
     pub safe: bool,
-    /// The change, as a JSON Patch (RFC 6902) on the object as it came.
+    /// The change, as a JSON Patch (RFC 6902) on the object as it came; empty for a file, which has `edits`.
     pub patch: Vec<Operation>,
+    /// The changes of a file's text, none within another.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<TextEdit>,
+}
+
+/// A piece of a file's text, and what is to stand in its place.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextEdit {
+    /// The piece; where it begins and ends at the same place, text is inserted there.
+    #[serde(flatten)]
+    pub span: Span,
+    /// The new text.
+    pub text: String,
 }
 
 /// An operation of a JSON Patch.
@@ -220,10 +239,29 @@ pub trait Message {
     fn text(self) -> String;
 }
 
-/// Where a finding is: a path, or a closure that makes it, as for [`Message`].
+/// Where a finding is: a path, or a closure that makes it, as for [`Message`]; in a [`File`](crate::File) a path with its
+/// span.
 pub trait Place {
     /// The path.
     fn path(self) -> Path;
+
+    /// The place in the file, where the path leads to no node.
+    fn span(&self) -> Option<Span>
+    where
+        Self: Sized,
+    {
+        None
+    }
+}
+
+impl Place for (Path, Span) {
+    fn path(self) -> Path {
+        self.0
+    }
+
+    fn span(&self) -> Option<Span> {
+        Some(self.1)
+    }
 }
 
 impl Place for Path {
@@ -283,7 +321,7 @@ impl<'r> Report<'r> {
         if !self.lists(level) {
             return Added { report: None };
         }
-        self.push(level, rule, place.path(), message.text())
+        self.push(level, rule, place, message.text())
     }
 
     /// Reports a case of the rule that weighs differently, unless settings fix the rule's level (or it is off).
@@ -292,7 +330,7 @@ impl<'r> Report<'r> {
         if !self.lists(level) {
             return Added { report: None };
         }
-        self.push(level, rule, place.path(), message.text())
+        self.push(level, rule, place, message.text())
     }
 
     /// Reports a case of the rule at a level that a setting of the policy's own gives it, unless the rule is off.
@@ -301,7 +339,7 @@ impl<'r> Report<'r> {
         if !self.lists(level) {
             return Added { report: None };
         }
-        self.push(level, rule, place.path(), message.text())
+        self.push(level, rule, place, message.text())
     }
 
     /// Whether it denies more than it lists. Nothing that is found now changes the verdict: who looks at much may stop.
@@ -324,10 +362,19 @@ impl<'r> Report<'r> {
         listed.number <= MOST_LISTED
     }
 
-    fn push(&mut self, level: Option<Level>, rule: &Rule, path: Path, message: String) -> Added<'_> {
+    fn push(&mut self, level: Option<Level>, rule: &Rule, place: impl Place, message: String) -> Added<'_> {
         let Some(level) = level else { return Added { report: None } };
         let rule = format!("{}/{}", self.policy, rule.name);
-        self.findings.push(Finding { rule, level, message, path, fix: None, secret: false });
+        self.findings.push(Finding {
+            rule,
+            level,
+            message,
+            fix: None,
+            secret: false,
+            #[cfg(not(target_arch = "wasm32"))]
+            span: place.span(),
+            path: place.path(),
+        });
         Added { report: Some(self) }
     }
 
@@ -379,19 +426,41 @@ impl Added<'_> {
             report.mend(safe, edits.into_iter().collect());
         }
     }
+
+    /// A fix of a file's text; `safe` where what comes of the file runs as before.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn text_fix(self, safe: bool, edits: impl IntoIterator<Item = TextEdit>) {
+        if let Some(report) = self.report {
+            report.rewrite(Fix { safe, patch: Vec::new(), edits: edits.into_iter().collect() });
+        }
+    }
 }
 
 /// What [`Added`] needs of a report, whatever the report borrows.
 trait Mend: fmt::Debug {
     fn mend(&mut self, safe: bool, edits: Vec<Edit>);
     fn hide(&mut self);
+    #[cfg(not(target_arch = "wasm32"))]
+    fn rewrite(&mut self, fix: Fix);
 }
 
 impl Mend for Report<'_> {
     fn mend(&mut self, safe: bool, edits: Vec<Edit>) {
         if let (Some(patch), Some(finding)) = (patch(self.object, &edits), self.findings.last_mut()) {
-            finding.fix = Some(Fix { safe, patch });
+            finding.fix = Some(Fix {
+                safe,
+                patch,
+                #[cfg(not(target_arch = "wasm32"))]
+                edits: Vec::new(),
+            });
             self.edits.extend(edits);
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn rewrite(&mut self, fix: Fix) {
+        if let Some(finding) = self.findings.last_mut() {
+            finding.fix = Some(fix);
         }
     }
 

@@ -16,6 +16,8 @@ pub mod policy;
 pub mod quantity;
 
 mod bounds;
+#[cfg(not(target_arch = "wasm32"))]
+mod file;
 mod finding;
 mod members;
 mod metadata;
@@ -30,6 +32,10 @@ mod view;
 mod workload;
 
 pub use bounds::Bounds;
+#[cfg(not(target_arch = "wasm32"))]
+pub use file::{File, FileError};
+#[cfg(not(target_arch = "wasm32"))]
+pub use finding::TextEdit;
 pub use finding::{
     Added, Edit, Finding, Fix, Level, MOST_LISTED, Message, Operation as PatchOperation, Place, Report, Rule, Verdict,
 };

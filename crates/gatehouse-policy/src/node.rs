@@ -23,6 +23,7 @@ pub const MAX_DEPTH: usize = 200;
 /// Where a node stands in its file: from its first character up to, and without, its end. Lines and columns count from
 /// 1, columns in characters; all zero where there is no file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Serialize, serde::Deserialize))]
 pub struct Span {
     /// Line of the first character.
     pub line: u32,

@@ -5,6 +5,10 @@ use std::fmt;
 #[cfg(not(target_arch = "wasm32"))]
 use serde_json::Value;
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::file::{File, FileError};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::finding::Finding;
 use crate::finding::{Report, Rule, Verdict};
 use crate::node::Node;
 use crate::request::Request;
@@ -39,6 +43,10 @@ impl fmt::Debug for Policy {
 /// A policy's code: looks at a request with the policy's settings, and reports.
 pub type Review<S> = fn(&Request<'_>, &Context<'_, S>, &mut Report<'_>) -> Result<(), ReadError>;
 
+/// A policy's code for files that are no Kubernetes objects.
+#[cfg(not(target_arch = "wasm32"))]
+pub type FileReview<S> = fn(&File<'_>, &Context<'_, S>, &mut Report<'_>) -> Result<(), FileError>;
+
 /// What a policy judges by.
 #[derive(Debug)]
 pub struct Context<'s, S> {
@@ -53,6 +61,8 @@ pub struct Context<'s, S> {
 pub trait Code: 'static {
     type Settings: Settings;
     const REVIEW: Review<Self::Settings>;
+    #[cfg(not(target_arch = "wasm32"))]
+    const FILE_REVIEW: Option<FileReview<Self::Settings>> = None;
 }
 
 impl Policy {
@@ -134,8 +144,24 @@ impl Configured {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl Configured {
+    /// Judges a file that is no Kubernetes object. Exempt are files whose names in reports match `exempt.names`.
+    ///
+    /// # Errors
+    /// Where the file is not what its name says.
+    pub fn review_file(&self, file: &File<'_>) -> Result<Vec<Finding>, FileError> {
+        if self.judge.common().exempt.object("", file.name) {
+            return Ok(Vec::new());
+        }
+        self.judge.review_file(self.policy.name, file)
+    }
+}
+
 trait Judge: Send + Sync {
     fn common(&self) -> &Common;
+    #[cfg(not(target_arch = "wasm32"))]
+    fn review_file(&self, policy: &'static str, file: &File<'_>) -> Result<Vec<Finding>, FileError>;
     fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Verdict, ReadError>;
 }
 
@@ -147,6 +173,15 @@ struct Typed<C: Code> {
 impl<C: Code> Judge for Typed<C> {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn review_file(&self, policy: &'static str, file: &File<'_>) -> Result<Vec<Finding>, FileError> {
+        let Some(review) = C::FILE_REVIEW else { return Ok(Vec::new()) };
+        let no_object = Node::empty();
+        let mut report = Report::new(policy, &self.common.rules, &no_object);
+        review(file, &Context { settings: &self.settings, exempt: &self.common.exempt }, &mut report)?;
+        Ok(report.finish().findings)
     }
 
     fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Verdict, ReadError> {
@@ -225,15 +260,25 @@ macro_rules! rules {
 /// `RULES`, made by [`rules!`](crate::rules), and a `metadata.yml`, brought in by the build script.
 ///
 /// `policy!(Settings, review)`, or `policy!(Settings, review, subresources: ["ephemeralcontainers"])` for a policy that
-/// judges subresources too.
+/// judges subresources too. At its end may stand `files: review_file`, the function that judges files which are no
+/// Kubernetes objects ([`FileReview`](crate::policy::FileReview)); their names stand in `metadata.yml`.
 #[macro_export]
 macro_rules! policy {
-    ($settings:ty, $review:path $(, subresources: [$($subresource:literal),+ $(,)?])?) => {
+    (
+        $settings:ty, $review:path
+        $(, subresources: [$($subresource:literal),+ $(,)?])?
+        $(, files: $file_review:path)?
+        $(,)?
+    ) => {
         struct Code;
 
         impl $crate::policy::Code for Code {
             type Settings = $settings;
             const REVIEW: $crate::policy::Review<$settings> = $review;
+            $(
+                #[cfg(not(target_arch = "wasm32"))]
+                const FILE_REVIEW: Option<$crate::policy::FileReview<$settings>> = Some($file_review);
+            )?
         }
 
         /// This policy.

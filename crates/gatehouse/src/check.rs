@@ -42,7 +42,7 @@ pub struct Located {
     /// Which of the file's documents, from 0.
     pub document: usize,
     /// Where the field is, or its nearest ancestor that is there.
-    #[serde(flatten, with = "FlatSpan")]
+    #[serde(flatten)]
     pub span: Span,
     /// The object.
     pub object: ObjectName,
@@ -87,16 +87,6 @@ pub struct Shown {
     pub span: Span,
     /// Whether the field is absent.
     pub absent: bool,
-}
-
-/// A [`Span`] as members of a finding.
-#[derive(Serialize)]
-#[serde(remote = "Span")]
-struct FlatSpan {
-    line: u32,
-    column: u32,
-    end_line: u32,
-    end_column: u32,
 }
 
 /// What an object is called.

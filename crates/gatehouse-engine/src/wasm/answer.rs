@@ -33,6 +33,7 @@ pub(super) fn from_any(policy: &str, response: ValidationResponse, object: &Node
         path: Path::root(),
         fix: None,
         secret: false,
+        span: None,
     };
     let warnings = response.warnings.unwrap_or_default().into_iter().map(|warning| finding(Level::Warn, warning));
     if !response.accepted {
@@ -43,7 +44,7 @@ pub(super) fn from_any(policy: &str, response: ValidationResponse, object: &Node
     let change = response.mutated_object.filter(|_| !object.is_null()).and_then(|mutated| {
         let patch = patch(&json_patch::diff(&object.to_value(), &mutated))?;
         let message = format!("the policy would change {}", fields(&patch)?);
-        Some(Finding { fix: Some(Fix { safe: false, patch }), ..finding(Level::Warn, message) })
+        Some(Finding { fix: Some(Fix { safe: false, patch, edits: Vec::new() }), ..finding(Level::Warn, message) })
     });
     change.into_iter().chain(warnings).collect()
 }
@@ -101,6 +102,6 @@ struct AnnotatedFinding {
 impl AnnotatedFinding {
     fn finding(self) -> Option<Finding> {
         let Self { rule, level, message, path, fix, secret } = self;
-        Some(Finding { rule, level, message, path: path.parse().ok()?, fix, secret })
+        Some(Finding { rule, level, message, path: path.parse().ok()?, fix, secret, span: None })
     }
 }
