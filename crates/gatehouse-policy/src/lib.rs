@@ -20,6 +20,7 @@ mod bounds;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 mod finding;
+mod ids;
 mod members;
 mod metadata;
 mod path;
@@ -40,6 +41,7 @@ pub use finding::TextEdit;
 pub use finding::{
     Added, Edit, Finding, Fix, Level, MOST_LISTED, Message, Operation as PatchOperation, Place, Report, Rule, Verdict,
 };
+pub use ids::Ids;
 pub use members::Members;
 pub use metadata::Metadata;
 pub use node::Node;
