@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use gatehouse_engine::wasm::{Cache, Modules};
-use gatehouse_engine::{Evaluator, policy};
+use gatehouse_engine::{Evaluator, Known, policy};
 use gatehouse_policy::{Node, Request};
 
 use crate::{Failure, Sample, target};
@@ -237,7 +237,7 @@ fn time(evaluator: &Evaluator, object: &str) -> Result<Sample, Failure> {
     for _ in 0..ROUNDS {
         let start = Instant::now();
         // A finding or an error: both must come soon.
-        let _ = std::hint::black_box(evaluator.evaluate(&request));
+        let _ = std::hint::black_box(evaluator.evaluate(&request, &Known::default()));
         sample.add(start.elapsed().as_secs_f64() * 1000.0);
     }
     Ok(sample)

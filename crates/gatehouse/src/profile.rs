@@ -260,7 +260,7 @@ impl ProfilePolicy {
     /// # Errors
     /// Where the object cannot be read, or the module fails.
     pub fn evaluate(&self, target: &Target<'_>) -> Result<Vec<Finding>, gatehouse_engine::EvaluationError> {
-        let mut findings = self.evaluator.evaluate(&target.request)?;
+        let mut findings = self.evaluator.evaluate(&target.request, &gatehouse_engine::Known::default())?.alone()?;
         if self.monitor {
             for finding in &mut findings {
                 finding.level = Level::Warn;
