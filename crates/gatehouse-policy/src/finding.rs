@@ -487,17 +487,19 @@ impl Found {
         self.questions.is_empty()
     }
 
-    /// The places of what is found and what may be.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let asked = self.questions.iter().map(|question| &question.finding);
-        self.findings.iter().chain(asked).map(|finding| &finding.path)
+    /// What is found and what may be.
+    pub(crate) fn possible(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.questions.iter().map(|question| &question.finding))
     }
 
-    /// What is found, now that it is known what is around the object. Where that is not to be known, `warns` has it said in a
-    /// warning.
-    pub(crate) fn settle(mut self, around: &Around<'_>, warns: bool) -> Result<Verdict, ContextError> {
+    /// What is found, now that it is known what is around the object, and which of [`Self::possible`] each finding is. Where
+    /// it is not to be known what is around the object, `warns` has that said in a warning, which is none of them.
+    pub(crate) fn settle(mut self, around: &Around<'_>, warns: bool) -> Result<(Verdict, Vec<usize>), ContextError> {
         let mut unknown: Vec<ContextError> = Vec::new();
-        for Question { mut finding, edits, answer } in std::mem::take(&mut self.questions) {
+        let certain = self.findings.len();
+        let mut numbers: Vec<usize> = (0..certain).collect();
+        for (number, question) in std::mem::take(&mut self.questions).into_iter().enumerate() {
+            let Question { mut finding, edits, answer } = question;
             match answer(around) {
                 Ok(None) => {}
                 Ok(Some(message)) => {
@@ -505,6 +507,7 @@ impl Found {
                         finding.message = message;
                         self.findings.push(finding);
                         self.edits.extend(edits);
+                        numbers.push(certain + number);
                     }
                 }
                 Err(error) if !warns => return Err(error),
@@ -526,7 +529,7 @@ impl Found {
                 });
             }
         }
-        Ok(self.finish())
+        Ok((self.finish(), numbers))
     }
 }
 

@@ -9,12 +9,10 @@ use serde_json::Value;
 use crate::around::{Around, Asked, ContextError, Gathered, Host, Nothing};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::file::{File, FileError};
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(feature = "around", not(target_arch = "wasm32")))]
 use crate::finding::Finding;
 use crate::finding::{Found, Report, Rule, Verdict};
 use crate::node::Node;
-#[cfg(feature = "around")]
-use crate::path::Path;
 use crate::request::Request;
 use crate::settings::{self, Common, Exempt, Settings};
 #[cfg(feature = "around")]
@@ -234,9 +232,9 @@ impl Pending {
         self.found.is_certain()
     }
 
-    /// Where there are, or may be, findings.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.found.paths()
+    /// What is found, and what may be: findings that have no message yet.
+    pub fn possible(&self) -> impl Iterator<Item = &Finding> {
+        self.found.possible()
     }
 
     /// The verdict.
@@ -244,7 +242,17 @@ impl Pending {
     /// # Errors
     /// Where what is around the object is not to be known.
     pub fn settle(self, around: &Around<'_>) -> Result<Verdict, ContextError> {
-        Ok(kept(self.found.settle(around, self.warns)?, self.is_settled))
+        Ok(self.settle_numbered(around)?.0)
+    }
+
+    /// The verdict, and which of [`Self::possible`] each of its findings is. A warning that it is not known what is around the
+    /// object is none of them, and has no number.
+    ///
+    /// # Errors
+    /// Where what is around the object is not to be known.
+    pub fn settle_numbered(self, around: &Around<'_>) -> Result<(Verdict, Vec<usize>), ContextError> {
+        let (verdict, numbers) = self.found.settle(around, self.warns)?;
+        Ok((kept(verdict, self.is_settled), numbers))
     }
 }
 
