@@ -20,9 +20,6 @@ const TOP: &[&str] = &["spec", "redisConfig"];
 /// no `spec.redisConfig` at all; today's alone is served.
 const KEPT: &[&str] = &["additionalRedisConfig", "dynamicConfig", "maxMemoryPercentOfLimit"];
 
-/// Above so many keys nobody misplaced a configuration.
-const MOST_MENDED: usize = 200;
-
 /// The configuration in an object.
 pub struct Config<'c, 'r> {
     spec: &'c Spec<'r>,
@@ -124,9 +121,6 @@ impl<'c, 'r> Config<'c, 'r> {
     /// Takes what the schema drops into `dynamicConfig`, and whether that sets anything: what `dynamicConfig` sets already is
     /// as it was. `None` where not all of it can go there.
     fn mend(&self, dropped: &[&Member<'_>]) -> Option<(Vec<Edit>, bool)> {
-        if dropped.len() > MOST_MENDED {
-            return None;
-        }
         let mut is_set = [false; SETTABLE.len()];
         for (_, entry) in self.dynamic() {
             if let Some(place) = entry.and_then(|(name, _)| settable(name)) {
