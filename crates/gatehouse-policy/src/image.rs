@@ -24,6 +24,35 @@ const MAX_PATH: usize = 255;
 /// The `tag` pattern in `regexp.go`.
 const MAX_TAG: usize = 128;
 
+/// No reference is longer: 253 characters of a host name (RFC 1123), 6 of a port, a slash, 255 of a path, 129 of a tag, 136
+/// of a digest.
+const LONGEST: usize = 253 + 6 + 1 + 255 + 129 + 136;
+
+/// Takes apart what an object has for an image.
+///
+/// # Errors
+///
+/// Where no runtime can pull it, for people: there is none, or why it is not valid.
+pub fn read(text: &str) -> Result<Reference<'_>, String> {
+    let invalid = match Reference::parse(text) {
+        Ok(reference) if text.len() <= LONGEST => return Ok(reference),
+        Ok(_) => "it is too long".to_owned(),
+        Err(ReferenceError::Empty) => {
+            return Err("there is no image, expected one such as registry.example/app:1.2.3".to_owned());
+        }
+        Err(error) => error.to_string(),
+    };
+    Err(format!("image {} is not valid: {invalid}", quoted(text)))
+}
+
+/// A text for a message: it may hold anything, and be of any length.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    const SHOWN: usize = 100;
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() { format!("{shown:?} and so on") } else { format!("{shown:?}") }
+}
+
 /// A reference to an image, taken apart. It borrows the text it was read from.
 ///
 /// There is no default tag: [`tag`](Self::tag) is `None` unless one is written, even though a runtime that is given

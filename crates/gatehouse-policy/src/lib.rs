@@ -14,6 +14,7 @@ pub mod module;
 pub mod node;
 pub mod policy;
 pub mod quantity;
+pub mod tag;
 
 #[cfg(feature = "around")]
 mod around;

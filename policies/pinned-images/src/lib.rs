@@ -4,11 +4,11 @@ mod extra;
 mod placeholder;
 mod pull_policy;
 mod registry;
-mod tag;
 
 use std::fmt::Display;
 
-use gatehouse_policy::image::Reference;
+use gatehouse_policy::image::{self, Reference, quoted};
+use gatehouse_policy::tag::{self, Precision, Unpinned};
 use gatehouse_policy::{Context, Edit, Path, ReadError, Report, Request, Settings, glob, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +17,6 @@ use crate::extra::ExtraImages;
 use crate::placeholder::Placeholders;
 use crate::pull_policy::PullPolicy;
 use crate::registry::Registry;
-use crate::tag::{Floating, Precision};
 
 rules! {
     /// Finds an image with neither a tag nor a digest.
@@ -288,45 +287,25 @@ fn judge_extra(
     Ok(())
 }
 
-/// No reference is longer: 253 characters of a host name (RFC 1123), 6 of a port, a slash, 255 of a path, 129 of a tag, 136
-/// of a digest.
-const LONGEST: usize = 253 + 6 + 1 + 255 + 129 + 136;
-
 fn judge(image: &Image<'_>, settings: &PinnedImages, report: &mut Report<'_>) {
-    let Image { whose, text, path } = image;
-    let invalid = match Reference::parse(text) {
-        Ok(reference) if text.len() <= LONGEST => {
-            judge_reference(image, &reference, settings, report);
-            return;
+    match image::read(image.text) {
+        Ok(reference) => judge_reference(image, &reference, settings, report),
+        Err(fault) => {
+            report.add(&REFERENCE, || image.path.clone(), || format!("{}: {fault}", image.whose));
         }
-        Ok(_) => "it is too long".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let message = if text.is_empty() {
-        format!("{whose}: there is no image, expected one such as registry.example/app:1.2.3")
-    } else {
-        format!("{whose}: image {} is not valid: {invalid}", quoted(text))
-    };
-    report.add(&REFERENCE, path.clone(), message);
+    }
 }
 
 fn judge_reference(image: &Image<'_>, reference: &Reference<'_>, settings: &PinnedImages, report: &mut Report<'_>) {
     let mut add = |rule, fault: &str| {
         report.add(rule, || image.path.clone(), || format!("{}: image {} {fault}", image.whose, image.text));
     };
+    match tag::unpinned(reference, &settings.floating_tags, settings.precision) {
+        Some(Unpinned::Untagged(fault)) => add(&TAG, &fault),
+        Some(Unpinned::Floating(fault)) => add(&FLOATING, &fault),
+        None => {}
+    }
     if reference.digest().is_none() {
-        let expected = || {
-            let version = settings.precision.map_or_else(String::new, |precision| format!("{} ", precision.name()));
-            format!("expected a {version}version, a commit, a date or a digest")
-        };
-        match reference.tag() {
-            None => add(&TAG, &format!("has neither tag nor digest, {}", expected())),
-            Some(tag) => {
-                if let Some(floating) = tag::floating(tag, &settings.floating_tags, settings.precision) {
-                    add(&FLOATING, &format!("floats: the tag {tag} {}, {}", why(tag, floating), expected()));
-                }
-            }
-        }
         add(&DIGEST, "has no digest, expected @sha256: and 64 digits at its end");
     }
     if let Some(registries) = &settings.registries
@@ -334,15 +313,6 @@ fn judge_reference(image: &Image<'_>, reference: &Reference<'_>, settings: &Pinn
     {
         let expected: Vec<&str> = registries.iter().map(Registry::as_str).collect();
         add(&REGISTRY, &format!("is {}, expected one of {}", reference.repository(), expected.join(", ")));
-    }
-}
-
-fn why(tag: &str, floating: Floating<'_>) -> String {
-    match floating {
-        Floating::Listed(entry) if entry.len() == tag.len() => "is moved from build to build".to_owned(),
-        Floating::Listed(entry) => format!("is moved from build to build, as {entry} says"),
-        Floating::Imprecise(None) => "names no version".to_owned(),
-        Floating::Imprecise(Some(found)) => format!("names no more than a {} version", found.name()),
     }
 }
 
@@ -361,11 +331,4 @@ fn judge_pull_policy(image: &Image<'_>, written: &str, path: Path, settings: &Pi
     };
     let message = || format!("{}: the pull policy is {effective}, expected {wanted}", image.whose);
     report.add(&PULL_POLICY, path.clone(), message).unsafe_fix([Edit::set(path, wanted)]);
-}
-
-/// A text for a message: it may hold anything, and be of any length.
-fn quoted(text: &str) -> String {
-    const SHOWN: usize = 100;
-    let shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() { format!("{shown:?} and so on") } else { format!("{shown:?}") }
 }

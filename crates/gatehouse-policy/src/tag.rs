@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::image::Reference;
+
 /// How much of a version a tag must name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -17,6 +19,7 @@ pub enum Precision {
 
 impl Precision {
     /// Its name, as in settings.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Major => "major",
@@ -26,9 +29,44 @@ impl Precision {
     }
 }
 
+/// Why an image may be another one tomorrow: what a message says after the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unpinned {
+    /// It has neither a tag nor a digest.
+    Untagged(String),
+    /// Its tag floats.
+    Floating(String),
+}
+
+/// Whether an image may be another one tomorrow, by the tags that float and how much of a version a tag must name.
+#[must_use]
+pub fn unpinned(reference: &Reference<'_>, listed: &[String], precision: Option<Precision>) -> Option<Unpinned> {
+    if reference.digest().is_some() {
+        return None;
+    }
+    let expected = || {
+        let version = precision.map_or_else(String::new, |precision| format!("{} ", precision.name()));
+        format!("expected a {version}version, a commit, a date or a digest")
+    };
+    let Some(tag) = reference.tag() else {
+        return Some(Unpinned::Untagged(format!("has neither tag nor digest, {}", expected())));
+    };
+    let why = why(tag, floating(tag, listed, precision)?);
+    Some(Unpinned::Floating(format!("floats: the tag {tag} {why}, {}", expected())))
+}
+
+fn why(tag: &str, floating: Floating<'_>) -> String {
+    match floating {
+        Floating::Listed(entry) if entry.len() == tag.len() => "is moved from build to build".to_owned(),
+        Floating::Listed(entry) => format!("is moved from build to build, as {entry} says"),
+        Floating::Imprecise(None) => "names no version".to_owned(),
+        Floating::Imprecise(Some(found)) => format!("names no more than a {} version", found.name()),
+    }
+}
+
 /// Why a tag floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Floating<'s> {
+enum Floating<'s> {
     /// It is, or has as one of its words, this floating tag of the settings.
     Listed(&'s str),
     /// The version it names is not precise enough; `None` where it names none.
@@ -36,6 +74,7 @@ pub enum Floating<'s> {
 }
 
 /// The tags that float where settings say nothing.
+#[must_use]
 pub fn floating_tags() -> Vec<String> {
     "latest stable oldstable current lts mainline rolling release edge next canary nightly weekly daily snapshot preview \
      alpha beta rc unstable testing test experimental main master trunk head tip dev devel develop development qa uat \
@@ -80,7 +119,7 @@ const SERIAL: &[&str] = &["alpha", "beta", "build", "ea", "pre", "preview", "rc"
 /// the numbers that stand bare or after a `v` (`v2.1.0`, `jdk-17.0.9`; in `7.2-php8.2.14` it is 7.2). Only where there is
 /// none, one glued to another name counts (`php8.2-fpm`). The number of a system, a processor or a branch never does,
 /// unless it is a full version. Dashes may stand for dots between plain numbers (`1-27-3`, the revision in `4.13-2`).
-pub fn floating<'s>(tag: &str, listed: &'s [String], precision: Option<Precision>) -> Option<Floating<'s>> {
+fn floating<'s>(tag: &str, listed: &'s [String], precision: Option<Precision>) -> Option<Floating<'s>> {
     let tag = tag.to_ascii_lowercase();
     if let Some(entry) = listed.iter().find(|entry| entry.eq_ignore_ascii_case(&tag)) {
         return Some(Floating::Listed(entry));
