@@ -332,7 +332,9 @@ impl Checker<'_> {
                 summary.add(&report);
                 // Where modules have asked already, they were answered of all files, and nothing is kept of them now.
                 if let Some(around) = Arc::get_mut(&mut around) {
-                    std::mem::take(&mut report.pieces).into_iter().for_each(|piece| around.add(piece));
+                    for piece in std::mem::take(&mut report.pieces) {
+                        around.add(piece);
+                    }
                 }
                 if queue.is_empty() && report.waiting.is_empty() {
                     output.file(&report, rendered)?;
@@ -373,7 +375,7 @@ impl Checker<'_> {
                 Ok(document) => {
                     for object in objects(&document.node) {
                         let Ok(request) = Request::create(&object, self.namespace) else { continue };
-                        let target = self.target(request);
+                        let target = target(request);
                         if piece(target.group, target.version, request.kind, &object).is_none() {
                             pieces.extend(self.kept(&target));
                         }
@@ -537,7 +539,7 @@ impl Checker<'_> {
         object: &Node<'_>,
         report: &mut FileReport,
     ) -> Result<(), ReadError> {
-        let target = self.target(Request::create(object, self.namespace)?);
+        let target = target(Request::create(object, self.namespace)?);
         let &Target { group, version, namespaced, request, .. } = &target;
         let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
         if let Some(refusal) = piece(group, version, request.kind, object) {
@@ -618,22 +620,6 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// An object with what decides which policies judge it.
-    fn target<'t>(&self, mut request: Request<'t>) -> Target<'t> {
-        let object = request.object;
-        let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
-        let (group, version) = split_api_version(api_version);
-        let resource = resource(group, request.kind);
-        let own_namespace = object.descend(&["metadata", "namespace"]).is_some();
-        let namespaced = is_namespaced(group, request.kind).unwrap_or(own_namespace);
-        if !namespaced {
-            // The API server gives the request for a namespace that namespace (`CreateHandler` in
-            // https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/create.go).
-            request.namespace = if request.is("", "Namespace") { request.name } else { "" };
-        }
-        Target { group, version, resource, namespaced, request }
-    }
-
     /// Why no policy has judged an object though one is for its kind: its rules name other versions. An API server converts the
     /// object before its policies see it, if it takes this version at all.
     fn of_another_version(
@@ -670,6 +656,22 @@ impl Checker<'_> {
         let refusal = Refusal { path: Path::of(&["apiVersion"]), span: None, message, help: Some(help) };
         Some(source.refused(object, refusal))
     }
+}
+
+/// An object with what decides which policies judge it.
+fn target(mut request: Request<'_>) -> Target<'_> {
+    let object = request.object;
+    let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+    let (group, version) = split_api_version(api_version);
+    let resource = resource(group, request.kind);
+    let own_namespace = object.descend(&["metadata", "namespace"]).is_some();
+    let namespaced = is_namespaced(group, request.kind).unwrap_or(own_namespace);
+    if !namespaced {
+        // The API server gives the request for a namespace that namespace (`CreateHandler` in
+        // https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/create.go).
+        request.namespace = if request.is("", "Namespace") { request.name } else { "" };
+    }
+    Target { group, version, resource, namespaced, request }
 }
 
 /// The largest file that is read as something other than objects, in bytes.

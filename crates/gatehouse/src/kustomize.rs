@@ -103,8 +103,8 @@ fn named(bytes: &[u8]) -> Named {
         let text = |node: &Node<'_>| node.as_str().map(str::to_owned);
         named.resources.extend(items("resources").iter().filter_map(text));
         for (field, kind) in [("secretGenerator", "Secret"), ("configMapGenerator", "ConfigMap")] {
-            let names = items(field).iter().filter_map(|item| text(item.get("name")?));
-            named.generated.extend(names.map(|name| (kind, name)));
+            let generated = items(field).iter().filter_map(|item| Some((kind, text(item.get("name")?)?)));
+            named.generated.extend(generated);
         }
         for field in ["patches", "patchesStrategicMerge", "patchesJson6902"] {
             // A patch is a file, or else the patch itself.

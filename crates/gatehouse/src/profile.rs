@@ -271,6 +271,7 @@ impl ProfilePolicy {
     }
 
     /// Whether it judges a file that is no object.
+    #[must_use]
     pub fn judges_file(&self, path: &Path) -> bool {
         !self.files.is_empty() && self.files.is_match(path)
     }
