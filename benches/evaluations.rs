@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use gatehouse_engine::wasm::{Cache, Modules};
-use gatehouse_engine::{Evaluator, POLICIES};
+use gatehouse_engine::{Evaluator, Known, POLICIES};
 use gatehouse_manifest::{Document, Format, read};
 use gatehouse_policy::{Node, Request};
 
@@ -55,7 +55,8 @@ pub fn measure() -> Result<(), Failure> {
         let native = Evaluator::native(policy, settings)?;
         let module = Evaluator::module(compiler.load(policy.name, &bytes)?.configure(settings)?);
         let request = Request::create(object, "default")?;
-        if native.evaluate(&request)? != module.evaluate(&request)? {
+        let known = Known::default();
+        if native.evaluate(&request, &known)?.alone()? != module.evaluate(&request, &known)?.alone()? {
             return Err(format!("{}: the module says something else; run `make modules`", policy.name).into());
         }
         let mut rates = [Sample::default(), Sample::default()];
@@ -84,7 +85,7 @@ fn evaluations(evaluator: &Evaluator, request: &Request<'_>) -> Result<f64, Fail
     let (start, mut done) = (Instant::now(), 0);
     while start.elapsed() < TIME {
         for _ in 0..BATCH {
-            black_box(evaluator.evaluate(black_box(request))?);
+            black_box(evaluator.evaluate(black_box(request), &Known::default())?);
         }
         done += BATCH;
     }

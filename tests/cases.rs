@@ -1,7 +1,9 @@
 //! Runs the cases beside each policy, and on each of them the laws that hold for every policy.
 
 use gatehouse_policy::{Finding, Level, Node, Policy, module};
-use gatehouse_tests::{Case, CaseOfFile, all_cases, apply, apply_to_text, compare, fix_all, review, review_file};
+use gatehouse_tests::{
+    Case, CaseOfFile, all_cases, apply, apply_to_text, compare, fix_all, review, review_file, surroundings,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
 
@@ -175,7 +177,8 @@ fn module_fixes(policy: &Policy, settings: &Value, request: &Value, fixed: &Valu
     let mut settings = settings.clone();
     settings["fix"] = json!(true);
     let payload = json!({"request": request, "settings": settings}).to_string();
-    let answer = module::validate(policy, payload.as_bytes()).map_err(|error| error.to_string())?;
+    let host = surroundings(policy, request);
+    let answer = module::validate_among(policy, payload.as_bytes(), &host).map_err(|error| error.to_string())?;
     let answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
     let left = review(policy, &settings, fixed).map_err(|error| error.to_string())?;
     let refuses = left.iter().any(|finding| finding.level == Level::Deny);

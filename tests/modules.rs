@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_engine::POLICIES;
-use gatehouse_engine::wasm::{Cache, Module, Modules};
-use gatehouse_policy::module::{ERROR_ANNOTATION, FINDINGS_ANNOTATION, validate, validate_settings};
+use gatehouse_engine::wasm::{Answers, Cache, Module, Modules, Own};
+use gatehouse_policy::module::{ERROR_ANNOTATION, FINDINGS_ANNOTATION, validate_among, validate_settings};
 use gatehouse_policy::{Finding, Node, Policy, Request};
-use gatehouse_tests::{all_cases, create, manifests, profile_settings, review, reviews, root};
+use gatehouse_tests::{all_cases, create, manifests, profile_settings, review, reviews, root, surroundings};
 use serde_json::{Value, json};
 
 /// Every policy with its module, as `make modules` built it.
@@ -30,8 +31,13 @@ fn payload(request: &Value, settings: &Value) -> Vec<u8> {
 
 /// Both answers to the same payload, with their JSON annotations as they stand.
 fn same_answer(policy: &Policy, module: &Module, payload: &[u8]) -> Value {
-    let native: Value = serde_json::from_slice(&validate(policy, payload).expect("it answers")).expect("in JSON");
-    let answer = module.call("validate", payload).unwrap_or_else(|error| panic!("{}: {error}", policy.name));
+    let sent: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let host = Arc::new(surroundings(policy, &sent["request"]));
+    let native = validate_among(policy, payload, &*host).expect("it answers");
+    let native: Value = serde_json::from_slice(&native).expect("in JSON");
+    let answers: Arc<dyn Answers> = Arc::new(Own(host));
+    let answer = module.call_among("validate", payload, &answers);
+    let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", policy.name));
     let wasm: Value = serde_json::from_slice(&answer).expect("a module answers in JSON");
     assert_eq!(native, wasm, "{} on {}", policy.name, String::from_utf8_lossy(payload));
     wasm

@@ -77,7 +77,42 @@ fn objects() -> Vec<Value> {
         filled::<core::v1::Namespace>(),
         filled::<core::v1::PersistentVolume>(),
         filled::<core::v1::PersistentVolumeClaim>(),
+        redis_cluster(),
     ]
+}
+
+/// Every field that a view may name of a kind that k8s-openapi does not know, as its definition has it
+/// (<https://github.com/OT-CONTAINER-KIT/redis-operator/blob/v0.26.0/config/crd/bases/redis.redis.opstreelabs.in_redisclusters.yaml>).
+fn redis_cluster() -> Value {
+    let amounts = json!({"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"});
+    let resources = json!({"requests": amounts, "limits": amounts});
+    let config =
+        json!({"additionalRedisConfig": "text", "dynamicConfig": ["maxmemory 1gb"], "maxMemoryPercentOfLimit": 1});
+    let role = json!({"replicas": 1, "resources": resources, "redisConfig": config});
+    let container = json!({"name": "text", "enabled": true, "image": "text", "resources": resources});
+    let claim = json!({"metadata": {}, "spec": {"accessModes": [], "resources": {}, "storageClassName": "text"}});
+    json!({
+        "apiVersion": "redis.redis.opstreelabs.in/v1beta2",
+        "kind": "RedisCluster",
+        "metadata": {"name": "text"},
+        "spec": {
+            "clusterSize": 1,
+            "kubernetesConfig": {"image": "text", "resources": resources},
+            "redisConfig": config,
+            "redisLeader": role,
+            "redisFollower": role,
+            "redisExporter": container,
+            "initContainer": container,
+            "sidecars": [container],
+            "storage": {
+                "volumeClaimTemplate": claim,
+                "nodeConfVolume": true,
+                "nodeConfVolumeClaimTemplate": claim,
+            },
+            "persistenceEnabled": true,
+            "resources": resources,
+        },
+    })
 }
 
 /// An object of a type, every field of it set, as its own serialisation has it.

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
 
-use gatehouse_engine::POLICIES;
+use gatehouse_engine::{Asks, POLICIES, Surroundings};
 use gatehouse_manifest::Format;
 use gatehouse_policy::node::{Data, Member, Places};
 use gatehouse_policy::{
-    Configured, File, FileError, Finding, Level, Node, Policy, ReadError, Request, TextEdit, module,
+    Configured, File, FileError, Finding, Level, Node, Policy, ReadError, Request, ReviewError, TextEdit, module,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,6 +38,8 @@ pub struct Case {
     pub settings: Option<Value>,
     object: Option<Value>,
     request: Option<Value>,
+    /// The objects among which it is judged, all there are; without it nothing is known of any.
+    around: Option<Vec<Value>>,
     /// A file that is no Kubernetes object.
     pub file: Option<CaseOfFile>,
     /// What is found, in any order.
@@ -172,14 +174,49 @@ impl Case {
         self.settings.clone().unwrap_or_default()
     }
 
-    /// The `AdmissionRequest` that the case judges: its own, or the CREATE of its object. `None` for a case of settings.
+    /// The `AdmissionRequest` that the case judges: its own, or the CREATE of its object. `None` for a case of settings. What is
+    /// around the object stands beside it as `around`, where [`surroundings`] finds it.
     #[must_use]
     pub fn request(&self) -> Option<Value> {
-        if let Some(request) = &self.request {
-            return Some(request.clone());
+        let mut request = match &self.request {
+            Some(request) => request.clone(),
+            None => self.object.as_ref().map(create)?,
+        };
+        if let Some(around) = &self.around {
+            request["around"] = json!(around);
         }
-        self.object.as_ref().map(create)
+        Some(request)
     }
+}
+
+/// What is around the object of a case's request: nothing that anybody knew, or all there is, objects and images (`{image:
+/// nginx:1.27.3, config: {User: "101"}}`).
+///
+/// # Panics
+/// Where the policy asks for no such object.
+#[must_use]
+pub fn surroundings(policy: &Policy, request: &Value) -> Surroundings {
+    let mut asks = Asks::default();
+    policy.asks.iter().for_each(|asked| asks.add(asked));
+    let around = request["around"].as_array();
+    let mut surroundings = Surroundings::new(around.is_some());
+    for object in around.into_iter().flatten() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if let Some(image) = object["image"].as_str() {
+            surroundings.add_image(image, json!({"config": object["config"]}).to_string());
+            continue;
+        }
+        let api_version = text(&object["apiVersion"]);
+        let (group, _) = gatehouse_policy::split_api_version(&api_version);
+        let json = object.to_string();
+        let node = Node::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        let namespace = text(&object["metadata"]["namespace"]);
+        let piece = asks.keep(group, &text(&object["kind"]), &namespace, &node);
+        let piece =
+            piece.unwrap_or_else(|| panic!("{} does not ask for {} {}", policy.name, api_version, object["kind"]));
+        surroundings.add(piece);
+    }
+    surroundings
 }
 
 /// The request that creates an object.
@@ -203,6 +240,7 @@ pub fn create(object: &Value) -> Value {
 /// # Panics
 /// Where the settings are refused or the request is no `AdmissionRequest`: a case that means that says so.
 pub fn review(policy: &Policy, settings: &Value, request: &Value) -> Result<Vec<Finding>, ReadError> {
+    let surroundings = surroundings(policy, request);
     let (settings, request) = (settings.to_string(), request.to_string());
     let settings = Node::from_json(settings.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     let request = Node::from_json(request.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
@@ -212,7 +250,11 @@ pub fn review(policy: &Policy, settings: &Value, request: &Value) -> Result<Vec<
         path: gatehouse_policy::Path::root(),
         reason: error.to_string(),
     })?;
-    Ok(configured.review(&request)?.findings)
+    let verdict = configured.review_among(&request, &surroundings);
+    verdict.map(|verdict| verdict.findings).map_err(|error| match error {
+        ReviewError::Object(error) => error,
+        ReviewError::Context(error) => ReadError::new(error.to_string()),
+    })
 }
 
 /// What a policy says of a file that holds `text` and is named and surrounded as the case's.

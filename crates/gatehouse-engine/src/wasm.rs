@@ -1,10 +1,12 @@
 //! Policies as WebAssembly modules: ours, and any that Kubewarden's policy server runs in its waPC mode.
 //!
 //! They run in the waPC host that the policy server uses, with nothing in their reach: no network and no files.
-//! What a module asks of a cluster or a registry cannot be answered here, and is an error that says so.
+//! What a module asks of a cluster or a registry is answered by whoever [`Answers`]; what nobody here can answer is an error
+//! that says so.
 
 mod answer;
 mod guest;
+mod host;
 mod payload;
 
 use std::cell::RefCell;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use gatehouse_policy::module::printable;
-use gatehouse_policy::{Finding, Node, ReadError, Request};
+use gatehouse_policy::{Configured, Finding, Node, ReadError, Request};
 use kubewarden_policy_sdk::metadata::ProtocolVersion;
 use kubewarden_policy_sdk::response::ValidationResponse;
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
@@ -27,8 +29,10 @@ use wasmparser::{Parser, Payload};
 use wasmtime_provider::wasmtime::{self, CacheConfig, Config, Engine};
 use wasmtime_provider::{WasmtimeEngineProviderBuilder, WasmtimeEngineProviderPre};
 
+pub use host::{Answers, Own, Replay};
 pub use payload::payload;
 
+use answer::Refusal;
 use guest::Guest;
 
 /// How long a call may last, as in the policy server.
@@ -251,7 +255,28 @@ impl Module {
             settings["fix"] = Value::Bool(false);
             settings.to_string()
         });
-        Ok(ConfiguredModule { module: self.clone(), settings: settings.to_string(), without_fix })
+        let own = self.own(&settings);
+        Ok(ConfiguredModule { module: self.clone(), settings: settings.to_string(), without_fix, own })
+    }
+
+    /// As [`Self::call`], where somebody answers what the module asks of the host.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub fn call_among(
+        &self,
+        operation: &str,
+        payload: &[u8],
+        answers: &Arc<dyn Answers>,
+    ) -> Result<Vec<u8>, ModuleError> {
+        host::answered_by(Some(Arc::clone(answers)), || self.call(operation, payload))
+    }
+
+    /// The policy of Gatehouse that it is compiled of, with its settings, if there is one.
+    fn own(&self, settings: &Value) -> Option<Arc<Configured>> {
+        let title = self.metadata()?["annotations"]["io.kubewarden.policy.title"].as_str()?;
+        let settings = settings.to_string();
+        crate::policy(title)?.configure(&Node::from_json(settings.as_bytes()).ok()?).ok().map(Arc::new)
     }
 
     /// Calls one of the module's functions, and returns its answer byte for byte.
@@ -286,6 +311,8 @@ pub struct ConfiguredModule {
     settings: String,
     /// The settings with `fix: false`, where they say `fix: true`.
     without_fix: Option<String>,
+    /// The policy of Gatehouse that it is compiled of.
+    own: Option<Arc<Configured>>,
 }
 
 impl ConfiguredModule {
@@ -295,24 +322,46 @@ impl ConfiguredModule {
         &self.module
     }
 
+    /// The policy of Gatehouse that it is compiled of, linked in.
+    pub(crate) fn own(&self) -> Option<&Configured> {
+        self.own.as_deref()
+    }
+
     /// Judges a request. A policy made with the kit answers with the very findings it has where it is linked in. Of
     /// another one a refusal becomes one finding at deny level, a warning or a change to the object one at warn level,
-    /// with the policy's name as their rule and the whole object as their place.
+    /// with the policy's name as their rule and the whole object as their place. `answers` answers what it asks.
     ///
     /// # Errors
     /// Where the object is not of the shape that the API gives its kind, or the module fails.
-    pub fn review(&self, request: &Request<'_>) -> Result<Vec<Finding>, ReviewError> {
+    pub fn review(
+        &self,
+        request: &Request<'_>,
+        answers: Option<&Arc<dyn Answers>>,
+    ) -> Result<Vec<Finding>, ReviewError> {
+        host::answered_by(answers.cloned(), || self.judge(request))
+    }
+
+    fn judge(&self, request: &Request<'_>) -> Result<Vec<Finding>, ReviewError> {
         // A policy made with the kit that mends what it finds would report only what is left.
         if let Some(settings) = &self.without_fix
             && let Some(findings) = answer::from_kit(&self.ask(request, settings)?)
         {
-            return findings.map_err(ReviewError::Object);
+            return self.answered(findings);
         }
         let response = self.ask(request, &self.settings)?;
         match answer::from_kit(&response) {
-            Some(findings) => findings.map_err(ReviewError::Object),
+            Some(findings) => self.answered(findings),
             None => Ok(answer::from_any(self.module.name(), response, request.object)),
         }
+    }
+
+    fn answered(&self, findings: Result<Vec<Finding>, Refusal>) -> Result<Vec<Finding>, ReviewError> {
+        findings.map_err(|refusal| match refusal {
+            Refusal::Object(error) => ReviewError::Object(error),
+            Refusal::Context(reason) => {
+                ReviewError::Module(ModuleError::new(self.module.name(), Fault::Context(reason)))
+            }
+        })
     }
 
     fn ask(&self, request: &Request<'_>, settings: &str) -> Result<ValidationResponse, ReviewError> {
@@ -374,6 +423,8 @@ pub enum Fault {
     Timeout,
     /// It asked for something that only a cluster or the network has.
     Capability(String),
+    /// It was not told what is around an object; why.
+    Context(String),
 }
 
 impl ModuleError {
@@ -407,6 +458,7 @@ impl Display for Fault {
             Self::Error(reason) => write!(f, "it failed: {reason}"),
             Self::Trap(reason) => write!(f, "it crashed: {reason}"),
             Self::Timeout => f.write_str("it was stopped: it ran for longer than a policy may"),
+            Self::Context(reason) => write!(f, "it is not known what is around the object: {reason}"),
             Self::Capability(capability) => {
                 let whose =
                     if capability.starts_with("kubernetes/") { " of a cluster (contextAwareResources)" } else { "" };

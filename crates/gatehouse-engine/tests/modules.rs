@@ -61,7 +61,7 @@ fn refused(bytes: &[u8]) -> Fault {
 fn review(module: &Module, object: &str) -> Result<Vec<Finding>, ReviewError> {
     let object = Node::from_json(object.as_bytes()).unwrap();
     let configured = module.configure(&Node::empty()).unwrap();
-    configured.review(&Request::create(&object, "default").unwrap())
+    configured.review(&Request::create(&object, "default").unwrap(), None)
 }
 
 /// What the host says of a policy that accepts every object, or would, did it get that far.
@@ -341,7 +341,7 @@ fn a_module_says_what_the_linked_in_policy_says() {
             let object = Node::from_json(object.as_bytes()).unwrap();
             let request = Request::create(&object, "default").unwrap();
             let native = native.review(&request).map(|verdict| verdict.findings).map_err(ReviewError::Object);
-            assert_eq!(wasm.review(&request), native, "{settings:?} {object:?}");
+            assert_eq!(wasm.review(&request, None), native, "{settings:?} {object:?}");
         }
     }
     let wrong = Node::from_json(br#"{"users": [0]}"#).unwrap();

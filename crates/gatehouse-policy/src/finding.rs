@@ -5,6 +5,8 @@ use std::fmt::{self, Display};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "around")]
+use crate::around::{Around, ContextError};
 use crate::node::{Data, Member, Node, Span};
 use crate::path::{Path, Segment};
 use crate::settings::{Levels, Override};
@@ -214,13 +216,45 @@ pub const MOST_LISTED: usize = 1000;
 /// Collects what a policy finds in one object.
 #[derive(Debug)]
 pub struct Report<'r> {
-    policy: &'static str,
     levels: &'r Levels,
     object: &'r Node<'r>,
+    found: Found,
+}
+
+/// What a policy found in one object.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    policy: &'static str,
     findings: Vec<Finding>,
     edits: Vec<Edit>,
     warned: Listed,
     denied: Listed,
+    /// What may be a finding, once it is known what is around the object.
+    #[cfg(feature = "around")]
+    questions: Vec<Question>,
+    /// Whether the last that was reported is a question.
+    #[cfg(feature = "around")]
+    asked_last: bool,
+}
+
+/// A finding that depends on what is around the object.
+#[cfg(feature = "around")]
+struct Question {
+    /// The finding without its message.
+    finding: Finding,
+    edits: Vec<Edit>,
+    answer: Answer,
+}
+
+/// The message of the finding, or `None` where there is none.
+#[cfg(feature = "around")]
+type Answer = Box<dyn FnOnce(&Around<'_>) -> Result<Option<String>, ContextError> + Send>;
+
+#[cfg(feature = "around")]
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.finding.fmt(f)
+    }
 }
 
 /// The findings of one level.
@@ -296,8 +330,7 @@ impl<F: FnOnce() -> String> Message for F {
 
 impl<'r> Report<'r> {
     pub(crate) fn new(policy: &'static str, levels: &'r Levels, object: &'r Node<'r>) -> Self {
-        let (warned, denied) = (Listed::default(), Listed::default());
-        Self { policy, levels, object, findings: Vec::new(), edits: Vec::new(), warned, denied }
+        Self { levels, object, found: Found { policy, ..Found::default() } }
     }
 
     /// The level at which a rule reports, `None` if it is off.
@@ -318,7 +351,7 @@ impl<'r> Report<'r> {
     /// Reports a finding at the rule's level.
     pub fn add(&mut self, rule: &Rule, place: impl Place, message: impl Message) -> Added<'_> {
         let level = self.level(rule);
-        if !self.lists(level) {
+        if !self.found.lists(level) {
             return Added { report: None };
         }
         self.push(level, rule, place, message.text())
@@ -327,7 +360,7 @@ impl<'r> Report<'r> {
     /// Reports a case of the rule that weighs differently, unless settings fix the rule's level (or it is off).
     pub fn add_as(&mut self, level: Level, rule: &Rule, place: impl Place, message: impl Message) -> Added<'_> {
         let level = self.level_or(rule, rule.level.and(Some(level)));
-        if !self.lists(level) {
+        if !self.found.lists(level) {
             return Added { report: None };
         }
         self.push(level, rule, place, message.text())
@@ -336,7 +369,7 @@ impl<'r> Report<'r> {
     /// Reports a case of the rule at a level that a setting of the policy's own gives it, unless the rule is off.
     pub fn add_set(&mut self, level: Level, rule: &Rule, place: impl Place, message: impl Message) -> Added<'_> {
         let level = self.level(rule).and(Some(level));
-        if !self.lists(level) {
+        if !self.found.lists(level) {
             return Added { report: None };
         }
         self.push(level, rule, place, message.text())
@@ -345,9 +378,74 @@ impl<'r> Report<'r> {
     /// Whether it denies more than it lists. Nothing that is found now changes the verdict: who looks at much may stop.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.denied.number > MOST_LISTED
+        self.found.denied.number > MOST_LISTED
     }
 
+    fn push(&mut self, level: Option<Level>, rule: &Rule, place: impl Place, message: String) -> Added<'_> {
+        let Some(level) = level else { return Added { report: None } };
+        let finding = self.finding(level, rule, place, message);
+        self.found.findings.push(finding);
+        #[cfg(feature = "around")]
+        {
+            self.found.asked_last = false;
+        }
+        Added { report: Some(self) }
+    }
+
+    fn finding(&self, level: Level, rule: &Rule, place: impl Place, message: String) -> Finding {
+        Finding {
+            rule: format!("{}/{}", self.found.policy, rule.name),
+            level,
+            message,
+            fix: None,
+            secret: false,
+            #[cfg(not(target_arch = "wasm32"))]
+            span: place.span(),
+            path: place.path(),
+        }
+    }
+
+    pub(crate) fn found(self) -> Found {
+        self.found
+    }
+}
+
+#[cfg(feature = "around")]
+impl Report<'_> {
+    /// Reports a finding that depends on what is around the object, at the rule's level: `answer` is called once that is known,
+    /// in the checker after the last file, and returns the finding's message, or `None` where there is none. It keeps of the
+    /// object what it needs, and no more.
+    pub fn add_if(
+        &mut self,
+        rule: &Rule,
+        place: impl Place,
+        answer: impl FnOnce(&Around<'_>) -> Result<Option<String>, ContextError> + Send + 'static,
+    ) -> Added<'_> {
+        let Some(level) = self.level(rule) else { return Added { report: None } };
+        self.ask(level, rule, place, Box::new(answer))
+    }
+
+    /// As [`Self::add_if`], for a case of the rule that weighs differently: as [`Self::add_as`].
+    pub fn add_if_as(
+        &mut self,
+        level: Level,
+        rule: &Rule,
+        place: impl Place,
+        answer: impl FnOnce(&Around<'_>) -> Result<Option<String>, ContextError> + Send + 'static,
+    ) -> Added<'_> {
+        let Some(level) = self.level_or(rule, rule.level.and(Some(level))) else { return Added { report: None } };
+        self.ask(level, rule, place, Box::new(answer))
+    }
+
+    fn ask(&mut self, level: Level, rule: &Rule, place: impl Place, answer: Answer) -> Added<'_> {
+        let finding = self.finding(level, rule, place, String::new());
+        self.found.questions.push(Question { finding, edits: Vec::new(), answer });
+        self.found.asked_last = true;
+        Added { report: Some(self) }
+    }
+}
+
+impl Found {
     /// Counts a finding, and says whether it is to be listed.
     fn lists(&mut self, level: Option<Level>) -> bool {
         let listed = match level {
@@ -362,20 +460,13 @@ impl<'r> Report<'r> {
         listed.number <= MOST_LISTED
     }
 
-    fn push(&mut self, level: Option<Level>, rule: &Rule, place: impl Place, message: String) -> Added<'_> {
-        let Some(level) = level else { return Added { report: None } };
-        let rule = format!("{}/{}", self.policy, rule.name);
-        self.findings.push(Finding {
-            rule,
-            level,
-            message,
-            fix: None,
-            secret: false,
-            #[cfg(not(target_arch = "wasm32"))]
-            span: place.span(),
-            path: place.path(),
-        });
-        Added { report: Some(self) }
+    /// The finding that was reported last, and where the edits of its fix are kept.
+    fn last(&mut self) -> Option<(&mut Finding, &mut Vec<Edit>)> {
+        #[cfg(feature = "around")]
+        if self.asked_last {
+            return self.questions.last_mut().map(|question| (&mut question.finding, &mut question.edits));
+        }
+        self.findings.last_mut().map(|finding| (finding, &mut self.edits))
     }
 
     pub(crate) fn finish(mut self) -> Verdict {
@@ -386,6 +477,59 @@ impl<'r> Report<'r> {
             }
         }
         Verdict { findings: self.findings, edits: self.edits }
+    }
+}
+
+#[cfg(feature = "around")]
+impl Found {
+    /// Whether all is found, whatever is around the object.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.questions.is_empty()
+    }
+
+    /// What is found and what may be.
+    pub(crate) fn possible(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.questions.iter().map(|question| &question.finding))
+    }
+
+    /// What is found, now that it is known what is around the object, and which of [`Self::possible`] each finding is. Where
+    /// it is not to be known what is around the object, `warns` has that said in a warning, which is none of them.
+    pub(crate) fn settle(mut self, around: &Around<'_>, warns: bool) -> Result<(Verdict, Vec<usize>), ContextError> {
+        let mut unknown: Vec<ContextError> = Vec::new();
+        let certain = self.findings.len();
+        let mut numbers: Vec<usize> = (0..certain).collect();
+        for (number, question) in std::mem::take(&mut self.questions).into_iter().enumerate() {
+            let Question { mut finding, edits, answer } = question;
+            match answer(around) {
+                Ok(None) => {}
+                Ok(Some(message)) => {
+                    if self.lists(Some(finding.level)) {
+                        finding.message = message;
+                        self.findings.push(finding);
+                        self.edits.extend(edits);
+                        numbers.push(certain + number);
+                    }
+                }
+                Err(error) if !warns => return Err(error),
+                Err(error) if unknown.contains(&error) => {}
+                Err(error) => unknown.push(error),
+            }
+        }
+        for error in unknown {
+            if self.lists(Some(Level::Warn)) {
+                self.findings.push(Finding {
+                    rule: format!("{}/context", self.policy),
+                    level: Level::Warn,
+                    message: format!("what is around this object is not known: {error}"),
+                    path: Path::root(),
+                    fix: None,
+                    secret: false,
+                    #[cfg(not(target_arch = "wasm32"))]
+                    span: None,
+                });
+            }
+        }
+        Ok((self.finish(), numbers))
     }
 }
 
@@ -446,26 +590,26 @@ trait Mend: fmt::Debug {
 
 impl Mend for Report<'_> {
     fn mend(&mut self, safe: bool, edits: Vec<Edit>) {
-        if let (Some(patch), Some(finding)) = (patch(self.object, &edits), self.findings.last_mut()) {
+        if let (Some(patch), Some((finding, kept))) = (patch(self.object, &edits), self.found.last()) {
             finding.fix = Some(Fix {
                 safe,
                 patch,
                 #[cfg(not(target_arch = "wasm32"))]
                 edits: Vec::new(),
             });
-            self.edits.extend(edits);
+            kept.extend(edits);
         }
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn rewrite(&mut self, fix: Fix) {
-        if let Some(finding) = self.findings.last_mut() {
+        if let Some((finding, _)) = self.found.last() {
             finding.fix = Some(fix);
         }
     }
 
     fn hide(&mut self) {
-        if let Some(finding) = self.findings.last_mut() {
+        if let Some((finding, _)) = self.found.last() {
             finding.secret = true;
         }
     }
@@ -526,7 +670,7 @@ mod tests {
             report.add_as(Level::Warn, &RULE, Path::root(), move || number.to_string());
         }
         report.add(&RULE, Path::root(), "the only denial");
-        let findings = report.finish().findings;
+        let findings = report.found().finish().findings;
         assert_eq!(findings.len(), MOST_LISTED + 1);
         let said = |index: usize| &*findings[index].message;
         assert_eq!([said(0), said(MOST_LISTED - 1)], ["0", "999; at least 7 more at this level are not listed"]);

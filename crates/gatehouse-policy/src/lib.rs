@@ -16,7 +16,11 @@ pub mod policy;
 pub mod quantity;
 pub mod tag;
 
+#[cfg(feature = "around")]
+mod around;
 mod bounds;
+#[cfg(all(feature = "around", target_arch = "wasm32"))]
+mod cluster;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 mod finding;
@@ -33,6 +37,8 @@ mod sorted;
 mod view;
 mod workload;
 
+#[cfg(feature = "around")]
+pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Nothing, Query};
 pub use bounds::Bounds;
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::{File, FileError};
@@ -47,6 +53,8 @@ pub use metadata::Metadata;
 pub use node::Node;
 pub use path::{NotAPath, Path, Segment};
 pub use policy::{Configured, Context, Policy};
+#[cfg(feature = "around")]
+pub use policy::{Pending, ReviewError};
 pub use port::Port;
 pub use request::{Operation, Request, split_api_version};
 pub use settings::{Common, Exempt, Levels, NoSettings, Override, Settings};

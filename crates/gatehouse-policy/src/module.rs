@@ -5,9 +5,13 @@ use kubewarden_policy_sdk::metadata::ProtocolVersion;
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 use serde::Serialize;
 
+#[cfg(feature = "around")]
+use crate::around::{ContextError, Host};
 use crate::finding::{Finding, Level, Verdict};
 use crate::node::{Data, Node};
 use crate::path::Path;
+#[cfg(feature = "around")]
+use crate::policy::ReviewError;
 use crate::policy::{Configured, Policy};
 use crate::request::Request;
 use crate::view::ReadError;
@@ -21,10 +25,17 @@ pub const FINDINGS_ANNOTATION: &str = "findings";
 /// The audit annotation that holds why a request could not be judged, as JSON: the field's `path` and the `reason`.
 pub const ERROR_ANNOTATION: &str = "error";
 
+/// The audit annotation that says why it is not known what is around the object.
+#[cfg(feature = "around")]
+pub const CONTEXT_ERROR_ANNOTATION: &str = "context-error";
+
 /// The status of a request that a policy refuses.
 const FORBIDDEN: u16 = 403;
 /// The status of a request that cannot be judged.
 const BAD_REQUEST: u16 = 400;
+/// The status of a request that cannot be judged for want of an answer about what is around its object.
+#[cfg(feature = "around")]
+const INTERNAL_ERROR: u16 = 500;
 
 /// API clients cut warnings at 256 characters, so the policies leave them some room.
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response>)
@@ -62,11 +73,62 @@ fn answer(response: &impl Serialize) -> CallResult {
 /// Judges the payload of Kubewarden's `validate`: the `AdmissionReview`'s `request` and the policy's `settings`. Whatever
 /// the payload, the answer is a verdict, never a trap.
 pub fn validate(policy: &Policy, payload: &[u8]) -> CallResult {
+    #[cfg(all(feature = "around", target_arch = "wasm32"))]
+    let host = &crate::cluster::Cluster::default();
+    #[cfg(all(feature = "around", not(target_arch = "wasm32")))]
+    let host = &crate::around::Nothing;
+    #[cfg(not(feature = "around"))]
+    let host = ();
+    judge(policy, payload, host)
+}
+
+/// As [`validate`], among what a host has.
+#[cfg(feature = "around")]
+pub fn validate_among(policy: &Policy, payload: &[u8], host: &dyn Host) -> CallResult {
+    judge(policy, payload, host)
+}
+
+#[cfg(feature = "around")]
+type Asked<'h> = &'h dyn Host;
+#[cfg(not(feature = "around"))]
+type Asked<'h> = ();
+
+/// Why there is no verdict on a payload.
+enum Failure {
+    /// It cannot be read.
+    Unreadable(ReadError),
+    /// What is around its object is not to be known.
+    #[cfg(feature = "around")]
+    Unknown(ContextError),
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+fn judge(policy: &Policy, payload: &[u8], host: Asked<'_>) -> CallResult {
     // The object is the payload's `request.object`.
     match Node::nested(payload, 2) {
-        Ok(payload) => answer(&respond(policy, &payload).unwrap_or_else(|error| unreadable(policy, &error))),
-        Err(error) => answer(&unreadable(policy, &error)),
+        Ok(payload) => answer(&respond(policy, &payload, host).unwrap_or_else(|failure| refusal(policy, &failure))),
+        Err(error) => answer(&refusal(policy, &error.into())),
     }
+}
+
+fn review(configured: &Configured, request: &Request<'_>, host: Asked<'_>) -> Result<Verdict, Failure> {
+    let in_object = |error: ReadError| error.below(&Path::of(&["request", "object"]));
+    #[cfg(feature = "around")]
+    let verdict = configured.review_among(request, host).map_err(|error| match error {
+        ReviewError::Object(error) => Failure::Unreadable(in_object(error)),
+        ReviewError::Context(error) => Failure::Unknown(error),
+    });
+    #[cfg(not(feature = "around"))]
+    let verdict = {
+        let () = host;
+        configured.review(request).map_err(|error| Failure::Unreadable(in_object(error)))
+    };
+    verdict
 }
 
 /// Judges the payload of Kubewarden's `validate_settings`.
@@ -81,30 +143,34 @@ pub fn validate_settings(policy: &Policy, payload: &[u8]) -> CallResult {
     })
 }
 
-fn respond<'p>(policy: &Policy, payload: &'p Node<'p>) -> Result<Answer<'p>, ReadError> {
+fn respond<'p>(policy: &Policy, payload: &'p Node<'p>, host: Asked<'_>) -> Result<Answer<'p>, Failure> {
     if !matches!(payload.data, Data::Object(_)) {
-        return Err(ReadError::new("expected an object with a request and settings"));
+        return Err(ReadError::new("expected an object with a request and settings").into());
     }
     let null = Node::from(Data::Null);
     let configured = policy
         .configure(payload.get("settings").unwrap_or(&null))
         .map_err(|error| error.below(&Path::of(&["settings"])))?;
     let Some(request) = payload.get("request") else {
-        return Err(ReadError { path: Path::of(&["request"]), reason: "it is required".to_owned() });
+        return Err(ReadError { path: Path::of(&["request"]), reason: "it is required".to_owned() }.into());
     };
     let in_request = |error: ReadError| error.below(&Path::of(&["request"]));
     let request = Request::read(request).map_err(in_request)?;
-    let in_object = |error: ReadError| in_request(error.below(&Path::of(&["object"])));
-    let verdict = configured.review(&request).map_err(in_object)?;
+    let verdict = review(&configured, &request, host)?;
     if configured.fixes() && !verdict.edits.is_empty() {
-        return mend(&configured, &request, verdict).map_err(in_object);
+        return mend(&configured, &request, verdict, host);
     }
     Ok(response(&verdict, None))
 }
 
 /// Applies every fix, and judges what comes of it: the request is refused only for what is left. A fix may be possible
 /// only once another is made, hence the rounds; no policy needs more than two.
-fn mend<'r>(configured: &Configured, request: &Request<'r>, verdict: Verdict) -> Result<Answer<'r>, ReadError> {
+fn mend<'r>(
+    configured: &Configured,
+    request: &Request<'r>,
+    verdict: Verdict,
+    host: Asked<'_>,
+) -> Result<Answer<'r>, Failure> {
     const ROUNDS: usize = 4;
     let mut object = request.object.clone();
     let mut left = verdict;
@@ -112,7 +178,7 @@ fn mend<'r>(configured: &Configured, request: &Request<'r>, verdict: Verdict) ->
         for edit in &left.edits {
             edit.apply(&mut object);
         }
-        left = configured.review(&Request { object: &object, ..*request })?;
+        left = review(configured, &Request { object: &object, ..*request }, host)?;
         if left.edits.is_empty() {
             break;
         }
@@ -146,15 +212,27 @@ fn line(finding: &Finding) -> String {
     printable(&format!("{} ({}) [{}]", finding.message, finding.path, finding.rule))
 }
 
-fn unreadable(policy: &Policy, error: &ReadError) -> Answer<'static> {
+fn refusal(policy: &Policy, failure: &Failure) -> Answer<'static> {
+    match failure {
+        Failure::Unreadable(error) => {
+            let message = format!("{}: the request cannot be judged: {error}", policy.name);
+            refused(BAD_REQUEST, &message, ERROR_ANNOTATION, serde_json::to_string(error).ok())
+        }
+        #[cfg(feature = "around")]
+        Failure::Unknown(error) => {
+            let message = format!("{}: what is around this object is not known: {error}", policy.name);
+            refused(INTERNAL_ERROR, &message, CONTEXT_ERROR_ANNOTATION, Some(error.to_string()))
+        }
+    }
+}
+
+fn refused(code: u16, message: &str, annotation: &'static str, value: Option<String>) -> Answer<'static> {
     Answer {
         accepted: false,
-        message: Some(printable(&format!("{}: the request cannot be judged: {error}", policy.name))),
-        code: Some(BAD_REQUEST),
+        message: Some(printable(message)),
+        code: Some(code),
         mutated_object: None,
-        audit_annotations: serde_json::to_string(error)
-            .ok()
-            .map(|json| [(ERROR_ANNOTATION, json.into())].into_iter().collect()),
+        audit_annotations: value.map(|value| [(annotation, value.into())].into_iter().collect()),
         warnings: None,
     }
 }

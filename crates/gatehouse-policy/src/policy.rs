@@ -5,14 +5,18 @@ use std::fmt;
 #[cfg(not(target_arch = "wasm32"))]
 use serde_json::Value;
 
+#[cfg(feature = "around")]
+use crate::around::{Around, Asked, ContextError, Gathered, Host, Nothing};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::file::{File, FileError};
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(feature = "around", not(target_arch = "wasm32")))]
 use crate::finding::Finding;
-use crate::finding::{Report, Rule, Verdict};
+use crate::finding::{Found, Report, Rule, Verdict};
 use crate::node::Node;
 use crate::request::Request;
 use crate::settings::{self, Common, Exempt, Settings};
+#[cfg(feature = "around")]
+use crate::settings::{AroundSettings, OnContextError};
 use crate::view::ReadError;
 
 /// A policy: made by the [`policy!`](crate::policy!) macro, one a crate.
@@ -26,6 +30,11 @@ pub struct Policy {
     pub subresources: &'static [&'static str],
     /// Its `metadata.yml`, as JSON.
     pub metadata: &'static str,
+    /// The kinds of objects that it asks for beside the one it judges.
+    #[cfg(feature = "around")]
+    pub asks: &'static [Asked],
+    #[cfg(feature = "around")]
+    looks_around: bool,
     configure: Configure,
     // A module has no use for the schema, which would be a third of its size.
     #[cfg(not(target_arch = "wasm32"))]
@@ -60,6 +69,10 @@ pub struct Context<'s, S> {
 #[doc(hidden)]
 pub trait Code: 'static {
     type Settings: Settings;
+    #[cfg(feature = "around")]
+    const ASKS: &'static [Asked] = &[];
+    #[cfg(feature = "around")]
+    const LOOKS_AROUND: bool = false;
     const REVIEW: Review<Self::Settings>;
     #[cfg(not(target_arch = "wasm32"))]
     const FILE_REVIEW: Option<FileReview<Self::Settings>> = None;
@@ -79,9 +92,13 @@ impl Policy {
             rules,
             subresources,
             metadata,
+            #[cfg(feature = "around")]
+            asks: C::ASKS,
+            #[cfg(feature = "around")]
+            looks_around: C::LOOKS_AROUND,
             configure: configure::<C>,
             #[cfg(not(target_arch = "wasm32"))]
-            schema: schema::<C::Settings>,
+            schema: schema::<C>,
         }
     }
 
@@ -98,6 +115,13 @@ impl Policy {
     #[must_use]
     pub fn settings_schema(&self) -> Value {
         (self.schema)()
+    }
+
+    /// Whether it asks what is around an object: for other objects or for images.
+    #[cfg(feature = "around")]
+    #[must_use]
+    pub fn looks_around(&self) -> bool {
+        self.looks_around
     }
 }
 
@@ -126,22 +150,120 @@ impl Configured {
         self.judge.common().fix
     }
 
-    /// Judges a request.
+    /// Judges a request, with nothing known of what is around its object.
+    ///
+    /// # Errors
+    /// Where the object is not of the shape that the API gives its kind.
+    #[cfg(not(feature = "around"))]
+    pub fn review(&self, request: &Request<'_>) -> Result<Verdict, ReadError> {
+        if self.passes(request) {
+            return Ok(Verdict::default());
+        }
+        let found = self.judge.review(self.policy.name, request).map_err(ReadError::discreet)?;
+        Ok(kept(found.finish(), request.is_settled()))
+    }
+
+    /// Whether the policy has no say on a request.
+    fn passes(&self, request: &Request<'_>) -> bool {
+        let known = request.subresource.is_empty() || self.policy.subresources.contains(&request.subresource);
+        !known || request.is_beyond_judgement() || self.judge.common().exempt.object(request.namespace, request.name)
+    }
+}
+
+/// The verdict without the changes that an API server would refuse.
+fn kept(mut verdict: Verdict, is_settled: bool) -> Verdict {
+    if is_settled {
+        verdict.edits.retain(|edit| !edit.is_within("spec"));
+    }
+    verdict
+}
+
+#[cfg(feature = "around")]
+impl Configured {
+    /// Judges a request, with nothing known of what is around its object.
     ///
     /// # Errors
     /// Where the object is not of the shape that the API gives its kind.
     pub fn review(&self, request: &Request<'_>) -> Result<Verdict, ReadError> {
-        let known = request.subresource.is_empty() || self.policy.subresources.contains(&request.subresource);
-        if !known || request.is_beyond_judgement() || self.judge.common().exempt.object(request.namespace, request.name)
-        {
-            return Ok(Verdict::default());
-        }
-        let mut verdict = self.judge.review(self.policy.name, request).map_err(ReadError::discreet)?;
-        if request.is_settled() {
-            verdict.edits.retain(|edit| !edit.is_within("spec"));
-        }
-        Ok(verdict)
+        let around = (Nothing, Gathered::default());
+        self.begin(request)?
+            .settle(&Around::of(request, &around.0, &around.1))
+            .map_err(|error| ReadError::new(error.to_string()))
     }
+
+    /// Judges a request among what a host has.
+    ///
+    /// # Errors
+    /// Where the object cannot be read, or the host does not answer.
+    pub fn review_among(&self, request: &Request<'_>, host: &dyn Host) -> Result<Verdict, ReviewError> {
+        let gathered = Gathered::default();
+        let pending = self.begin(request).map_err(ReviewError::Object)?;
+        pending.settle(&Around::of(request, host, &gathered)).map_err(ReviewError::Context)
+    }
+
+    /// Judges a request as far as that is possible without a look around.
+    ///
+    /// # Errors
+    /// Where the object is not of the shape that the API gives its kind.
+    pub fn begin(&self, request: &Request<'_>) -> Result<Pending, ReadError> {
+        let mut pending = Pending { warns: self.judge.warns(), ..Pending::default() };
+        if !self.passes(request) {
+            pending.found = self.judge.review(self.policy.name, request).map_err(ReadError::discreet)?;
+            pending.is_settled = request.is_settled();
+        }
+        Ok(pending)
+    }
+}
+
+/// A verdict that may depend on what is around the object. It keeps nothing of the object.
+#[cfg(feature = "around")]
+#[derive(Debug, Default)]
+pub struct Pending {
+    found: Found,
+    is_settled: bool,
+    warns: bool,
+}
+
+#[cfg(feature = "around")]
+impl Pending {
+    /// Whether it does not depend on it.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.found.is_certain()
+    }
+
+    /// What is found, and what may be: findings that have no message yet.
+    pub fn possible(&self) -> impl Iterator<Item = &Finding> {
+        self.found.possible()
+    }
+
+    /// The verdict.
+    ///
+    /// # Errors
+    /// Where what is around the object is not to be known.
+    pub fn settle(self, around: &Around<'_>) -> Result<Verdict, ContextError> {
+        Ok(self.settle_numbered(around)?.0)
+    }
+
+    /// The verdict, and which of [`Self::possible`] each of its findings is. A warning that it is not known what is around the
+    /// object is none of them, and has no number.
+    ///
+    /// # Errors
+    /// Where what is around the object is not to be known.
+    pub fn settle_numbered(self, around: &Around<'_>) -> Result<(Verdict, Vec<usize>), ContextError> {
+        let (verdict, numbers) = self.found.settle(around, self.warns)?;
+        Ok((kept(verdict, self.is_settled), numbers))
+    }
+}
+
+/// Why a request has no verdict.
+#[cfg(feature = "around")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReviewError {
+    /// The object cannot be read.
+    Object(ReadError),
+    /// What is around it is not to be known.
+    Context(ContextError),
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -162,11 +284,15 @@ trait Judge: Send + Sync {
     fn common(&self) -> &Common;
     #[cfg(not(target_arch = "wasm32"))]
     fn review_file(&self, policy: &'static str, file: &File<'_>) -> Result<Vec<Finding>, FileError>;
-    fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Verdict, ReadError>;
+    fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Found, ReadError>;
+    #[cfg(feature = "around")]
+    fn warns(&self) -> bool;
 }
 
 struct Typed<C: Code> {
     common: Common,
+    #[cfg(feature = "around")]
+    around: AroundSettings,
     settings: C::Settings,
 }
 
@@ -181,25 +307,40 @@ impl<C: Code> Judge for Typed<C> {
         let no_object = Node::empty();
         let mut report = Report::new(policy, &self.common.rules, &no_object);
         review(file, &Context { settings: &self.settings, exempt: &self.common.exempt }, &mut report)?;
-        Ok(report.finish().findings)
+        Ok(report.found().finish().findings)
     }
 
-    fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Verdict, ReadError> {
+    fn review(&self, policy: &'static str, request: &Request<'_>) -> Result<Found, ReadError> {
         let mut report = Report::new(policy, &self.common.rules, request.object);
         let context = Context { settings: &self.settings, exempt: &self.common.exempt };
         C::REVIEW(request, &context, &mut report)?;
-        Ok(report.finish())
+        Ok(report.found())
+    }
+
+    #[cfg(feature = "around")]
+    fn warns(&self) -> bool {
+        self.around.on_context_error == OnContextError::Warn
     }
 }
 
 fn configure<C: Code>(policy: &Policy, node: &Node<'_>) -> Result<Box<dyn Judge>, ReadError> {
+    #[cfg(feature = "around")]
+    if C::LOOKS_AROUND {
+        let (common, around, settings) = settings::read_around(node, policy.rules)?;
+        return Ok(Box::new(Typed::<C> { common, around, settings }));
+    }
     let (common, settings) = settings::read(node, policy.rules)?;
-    Ok(Box::new(Typed::<C> { common, settings }))
+    Ok(Box::new(Typed::<C> {
+        common,
+        #[cfg(feature = "around")]
+        around: AroundSettings::default(),
+        settings,
+    }))
 }
 
 #[cfg(not(target_arch = "wasm32"))]
 /// The policy's own schema with the common fields beside its own, and unknown ones refused.
-fn schema<S: Settings>() -> Value {
+fn schema<C: Code>() -> Value {
     fn close(schema: &mut Value) {
         match schema {
             Value::Object(members) => {
@@ -212,15 +353,23 @@ fn schema<S: Settings>() -> Value {
             _ => {}
         }
     }
-    let mut own = Value::from(schemars::schema_for!(S));
-    let mut common = Value::from(schemars::schema_for!(Common));
-    for part in ["properties", "$defs"] {
-        if let (Some(Value::Object(theirs)), Value::Object(own)) = (common.get_mut(part).map(Value::take), &mut own) {
-            let ours = own.entry(part).or_insert_with(|| Value::Object(serde_json::Map::new()));
-            if let Value::Object(ours) = ours {
-                ours.extend(theirs);
+    fn extend(own: &mut Value, mut shared: Value) {
+        for part in ["properties", "$defs"] {
+            if let (Some(Value::Object(theirs)), Value::Object(own)) =
+                (shared.get_mut(part).map(Value::take), &mut *own)
+            {
+                let ours = own.entry(part).or_insert_with(|| Value::Object(serde_json::Map::new()));
+                if let Value::Object(ours) = ours {
+                    ours.extend(theirs);
+                }
             }
         }
+    }
+    let mut own = Value::from(schemars::schema_for!(C::Settings));
+    extend(&mut own, Value::from(schemars::schema_for!(Common)));
+    #[cfg(feature = "around")]
+    if C::LOOKS_AROUND {
+        extend(&mut own, Value::from(schemars::schema_for!(AroundSettings)));
     }
     close(&mut own);
     own
@@ -261,12 +410,14 @@ macro_rules! rules {
 ///
 /// `policy!(Settings, review)`, or `policy!(Settings, review, subresources: ["ephemeralcontainers"])` for a policy that
 /// judges subresources too. At its end may stand `files: review_file`, the function that judges files which are no
-/// Kubernetes objects ([`FileReview`](crate::policy::FileReview)); their names stand in `metadata.yml`.
+/// Kubernetes objects ([`FileReview`](crate::policy::FileReview)); their names stand in `metadata.yml`. A policy that looks
+/// around names the kinds it asks for, `asks: [SERVICES, SECRETS]`, and none if it asks for images alone.
 #[macro_export]
 macro_rules! policy {
     (
         $settings:ty, $review:path
         $(, subresources: [$($subresource:literal),+ $(,)?])?
+        $(, asks: [$($asked:path),* $(,)?])?
         $(, files: $file_review:path)?
         $(,)?
     ) => {
@@ -274,6 +425,10 @@ macro_rules! policy {
 
         impl $crate::policy::Code for Code {
             type Settings = $settings;
+            $(
+                const ASKS: &'static [$crate::Asked] = &[$($asked.asked()),*];
+                const LOOKS_AROUND: bool = true;
+            )?
             const REVIEW: $crate::policy::Review<$settings> = $review;
             $(
                 #[cfg(not(target_arch = "wasm32"))]

@@ -87,13 +87,53 @@ pub enum Override {
     Off,
 }
 
+/// The setting that policies have which ask what is around an object.
+#[cfg(feature = "around")]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AroundSettings {
+    /// What happens where a rule needs to know what else is in the cluster, and the policy server cannot say: the request is
+    /// refused with status 500, or let through with a warning.
+    pub on_context_error: OnContextError,
+}
+
+/// What happens where it is not known what is around an object.
+#[cfg(feature = "around")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnContextError {
+    /// The request is refused.
+    #[default]
+    Refuse,
+    /// A warning says so.
+    Warn,
+}
+
+/// As [`read`], for a policy that asks what is around an object.
+#[cfg(feature = "around")]
+pub(crate) fn read_around<S: Settings>(
+    node: &Node<'_>,
+    rules: &[&Rule],
+) -> Result<(Common, AroundSettings, S), ReadError> {
+    let (common, own) = read_with(node, rules, &["exempt", "rules", "fix", "onContextError"])?;
+    Ok((common, node.view()?, own))
+}
+
 /// Reads a policy's settings, all of them.
 ///
 /// # Errors
 /// A field that nobody knows, has the wrong type, names an unknown rule or contradicts another.
 pub(crate) fn read<S: Settings>(node: &Node<'_>, rules: &[&Rule]) -> Result<(Common, S), ReadError> {
+    read_with(node, rules, COMMON_FIELDS)
+}
+
+fn read_with<S: Settings>(
+    node: &Node<'_>,
+    rules: &[&Rule],
+    shared: &'static [&'static str],
+) -> Result<(Common, S), ReadError> {
     // The policy's own struct refuses what neither it nor the common part knows; so the common part need not.
-    let own = S::deserialize(Reader::strict(node, COMMON_FIELDS))?;
+    let own = S::deserialize(Reader::strict(node, shared))?;
     let common: Common = node.view()?;
     for key in ["exempt"] {
         if let Some(exempt) = node.get(key) {

@@ -160,21 +160,29 @@ pub(crate) struct Reader<'n, 'a> {
     node: &'n Node<'a>,
     /// Fields that are known beside those of the struct that is read, where unknown ones are refused.
     strict: Option<&'static [&'static str]>,
+    /// Where the fields of a view are noted, whatever the node.
+    #[cfg(feature = "around")]
+    mask: Option<&'n Mask>,
 }
 
 impl<'n, 'a> Reader<'n, 'a> {
     /// Passes over unknown fields, as for objects, whose views name only what they need.
     pub(crate) fn lenient(node: &'n Node<'a>) -> Self {
-        Self { node, strict: None }
+        Self {
+            node,
+            strict: None,
+            #[cfg(feature = "around")]
+            mask: None,
+        }
     }
 
     /// Refuses fields that neither the struct nor `shared` names.
     pub(crate) fn strict(node: &'n Node<'a>, shared: &'static [&'static str]) -> Self {
-        Self { node, strict: Some(shared) }
+        Self { strict: Some(shared), ..Self::lenient(node) }
     }
 
     fn inner(self, node: &'n Node<'a>) -> Self {
-        Self { node, strict: self.strict.map(|_| &[][..]) }
+        Self { node, strict: self.strict.map(|_| &[][..]), ..self }
     }
 
     fn mismatch(self, expected: &str) -> ReadError {
@@ -264,6 +272,11 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     type Error = ReadError;
 
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        #[cfg(feature = "around")]
+        if self.mask.is_some() {
+            // Amounts and ports are numbers or texts.
+            return visitor.visit_u64(0);
+        }
         match &self.node.data {
             Data::Null => visitor.visit_unit(),
             Data::Bool(value) => visitor.visit_bool(*value),
@@ -335,6 +348,10 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     }
 
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        #[cfg(feature = "around")]
+        if self.mask.is_some() {
+            return visitor.visit_some(self);
+        }
         if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -352,6 +369,9 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
 
     fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let items: &[Node<'_>] = match &self.node.data {
+            // The fields of a list are those of an item.
+            #[cfg(feature = "around")]
+            Data::Null if self.mask.is_some() => std::slice::from_ref(self.node),
             Data::Null => &[],
             Data::Array(items) => items,
             _ => return Err(self.mismatch("an array")),
@@ -395,7 +415,12 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
                 return Err(ReadError::new(reason).within(Segment::Key(member.key.clone().into_owned().into())));
             }
         }
-        visitor.visit_map(Members { skip_null: true, ..Members::new(members, self) })
+        visitor.visit_map(Members {
+            skip_null: true,
+            #[cfg(feature = "around")]
+            fields: fields.iter(),
+            ..Members::new(members, self)
+        })
     }
 
     fn deserialize_enum<V: Visitor<'n>>(
@@ -440,11 +465,21 @@ struct Members<'n, 'a> {
     reader: Reader<'n, 'a>,
     /// In a struct a `null` is an absent field; in a map it is a member with the zero value.
     skip_null: bool,
+    /// The fields of the struct that are still to be noted.
+    #[cfg(feature = "around")]
+    fields: std::slice::Iter<'static, &'static str>,
 }
 
 impl<'n, 'a> Members<'n, 'a> {
     fn new(members: &'n [Member<'a>], reader: Reader<'n, 'a>) -> Self {
-        Self { rest: members.iter(), current: None, reader, skip_null: false }
+        Self {
+            rest: members.iter(),
+            current: None,
+            reader,
+            skip_null: false,
+            #[cfg(feature = "around")]
+            fields: [].iter(),
+        }
     }
 }
 
@@ -452,6 +487,16 @@ impl<'n> MapAccess<'n> for Members<'n, '_> {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
+        #[cfg(feature = "around")]
+        if let Some(mask) = self.reader.mask {
+            return match self.fields.next() {
+                Some(field) => {
+                    mask.enter(field);
+                    seed.deserialize(BorrowedStrDeserializer::new(field)).map(Some)
+                }
+                None => Ok(None),
+            };
+        }
         let skip_null = self.skip_null;
         self.current = self.rest.find(|member| !(skip_null && member.value.is_null()));
         match self.current {
@@ -461,9 +506,53 @@ impl<'n> MapAccess<'n> for Members<'n, '_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
+        #[cfg(feature = "around")]
+        if let Some(mask) = self.reader.mask {
+            let value = seed.deserialize(self.reader);
+            mask.leave();
+            return value;
+        }
         let Some(member) = self.current else { return Err(ReadError::new("a value without a name")) };
         seed.deserialize(self.reader.inner(&member.value)).map_err(|error| within_member(error, member))
     }
+}
+
+/// The fields of a view.
+#[cfg(feature = "around")]
+#[derive(Default)]
+struct Mask {
+    way: std::cell::RefCell<Vec<&'static str>>,
+    fields: std::cell::RefCell<Vec<String>>,
+}
+
+#[cfg(feature = "around")]
+impl Mask {
+    fn enter(&self, field: &'static str) {
+        self.way.borrow_mut().push(field);
+    }
+
+    /// Notes the field, unless fields of its own were.
+    fn leave(&self) {
+        let mut way = self.way.borrow_mut();
+        let mut fields = self.fields.borrow_mut();
+        let path = way.join(".");
+        let has_own =
+            fields.last().and_then(|last| last.strip_prefix(&*path)).is_some_and(|rest| rest.starts_with('.'));
+        if !has_own {
+            fields.push(path);
+        }
+        way.pop();
+    }
+}
+
+/// The fields that a view names, down to what is no view itself: `spec.ports.port`, whatever on the way is a list. Enums have
+/// no place in such a view.
+#[cfg(feature = "around")]
+pub(crate) fn fields<T: de::DeserializeOwned>() -> Vec<String> {
+    let (mask, node) = (Mask::default(), Node::from(Data::Null));
+    let read = T::deserialize(Reader { mask: Some(&mask), ..Reader::lenient(&node) });
+    debug_assert!(read.is_ok(), "{:?}", read.err());
+    mask.fields.into_inner()
 }
 
 /// The error, seen from outside a member. Apart, as every field of every view has a copy of what calls it.

@@ -1,25 +1,30 @@
 //! Checks files: reads each, finds its objects, and judges them by a profile.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path as FilePath;
+use std::path::{Component, Path as FilePath};
+use std::sync::Arc;
 
-use gatehouse_engine::{EvaluationError, is_namespaced, removed, resource};
+use gatehouse_engine::{Asks, EvaluationError, Known, Outcome, Piece, Surroundings, is_namespaced, removed, resource};
 use gatehouse_manifest::{Document, Format, decode, read};
 use gatehouse_policy::node::{Data, Span};
-use gatehouse_policy::{Fix, Level, Node, Path, ReadError, Request, require_containers, split_api_version};
+use gatehouse_policy::{
+    File, FileError, Finding, Fix, Level, Node, Path, ReadError, Request, require_containers, split_api_version,
+};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::document::{Held, Refusal, elsewhere, held, is_other_json, objects, piece};
 use crate::inputs::{Input, reason};
-use crate::kustomize::Patches;
+use crate::kustomize::Kustomizations;
+use crate::late::{Queue, Spot, Waiting};
 use crate::profile::{Namespaces, Profile, Target};
-use crate::report::{Output, Render, Rendered};
-use crate::source::Source;
+use crate::report::{Output, Render, Rendered, masked};
+use crate::source::{LONGEST_LINE, Lines, Source};
 
 /// How many files are judged before what was found in them is printed. It bounds the memory, whatever the number of
 /// files, and is large enough to keep every core busy.
-const BATCH: usize = 512;
+pub(crate) const BATCH: usize = 512;
 
 /// The namespace of objects that name none, as kubectl's.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -44,8 +49,8 @@ pub struct Located {
     /// Where the field is, or its nearest ancestor that is there.
     #[serde(flatten)]
     pub span: Span,
-    /// The object.
-    pub object: ObjectName,
+    /// The object; `None` where it is a file that is none.
+    pub object: Option<Arc<ObjectName>>,
     /// What would mend it.
     pub fix: Option<Fix>,
     /// What of the field is there to be shown, and whether all of it is.
@@ -54,6 +59,24 @@ pub struct Located {
     /// Where what stands at `span` is a secret, which no report shows.
     #[serde(skip)]
     pub secret: Option<Secret>,
+    /// The line that is shown, without secrets, for reports that show any.
+    #[serde(skip)]
+    pub line: Option<String>,
+}
+
+impl Located {
+    /// The order of a file's findings.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        self.place(&other.rule, &other.path, other.document, other.span)
+    }
+
+    /// How it is ordered to a finding there.
+    fn place(&self, rule: &str, path: &Path, document: usize, span: Span) -> Ordering {
+        let key = (self.document, self.span.line, self.span.column);
+        key.cmp(&(document, span.line, span.column))
+            .then_with(|| (*self.rule).cmp(rule))
+            .then_with(|| self.path.cmp(path))
+    }
 }
 
 /// What must not be shown beside what stands at a place: the texts that an alias there stands for.
@@ -129,7 +152,7 @@ impl Problem {
 }
 
 /// What came of one file.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct FileReport {
     /// The findings, by document, position and rule.
     pub findings: Vec<Located>,
@@ -149,6 +172,12 @@ pub struct FileReport {
     pub note: Option<String>,
     /// Namespaces of its objects whose labels a policy asked for, and of which no manifest is among the files.
     pub unknown_namespaces: BTreeSet<String>,
+    /// Whether it is judged as it is, and holds no objects.
+    pub is_other: bool,
+    /// What policies ask for of its objects.
+    pub pieces: Vec<Piece>,
+    /// Verdicts that depend on what is in other files.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 /// An object that no policy judged.
@@ -197,6 +226,8 @@ pub struct Summary {
     pub patches: usize,
     /// Files that are skipped because they are hidden.
     pub hidden: usize,
+    /// Files that are judged and hold no objects.
+    pub others: usize,
 }
 
 impl Summary {
@@ -206,6 +237,7 @@ impl Summary {
         self.problems += report.problems.len();
         self.skipped += report.skipped.len();
         self.patches += report.patches.len();
+        self.others += usize::from(report.is_other);
         for object in &report.not_judged {
             *self.not_judged.entry(object.kind.clone()).or_default() += 1;
         }
@@ -224,8 +256,12 @@ pub struct Checker<'c> {
     pub namespace: &'c str,
     /// The labels of the namespaces among the files.
     pub namespaces: KnownNamespaces,
-    /// The files that are no whole objects.
-    pub patches: Patches,
+    /// What kustomizations say of the files.
+    pub kustomizations: Kustomizations,
+    /// What policies ask for of the files' objects.
+    pub asks: Asks,
+    /// What modules are answered.
+    pub known: Known,
 }
 
 /// Labels of namespaces, from their manifests.
@@ -275,21 +311,90 @@ impl KnownNamespaces {
 }
 
 impl Checker<'_> {
-    /// Checks all files, in parallel, and hands what was found to the output in the order of the files.
+    /// Checks all files, in parallel, and hands what was found to the output in the order of the files. What depends on what is
+    /// around an object is judged after the last file, among them and what is there already.
     ///
     /// # Errors
     /// Where the output cannot be written.
-    pub fn run<R: Render>(&self, inputs: &[Input], render: &R, output: &mut Output<'_, R>) -> std::io::Result<Summary> {
+    pub fn run<R: Render>(
+        &self,
+        inputs: &[Input],
+        mut around: Arc<Surroundings>,
+        render: &R,
+        output: &mut Output<'_, R>,
+    ) -> std::io::Result<Summary> {
         let mut summary = Summary::default();
+        let mut queue = Queue::new();
         for batch in inputs.chunks(BATCH) {
             let reports: Vec<(FileReport, Rendered)> =
                 batch.par_iter().map(|input| self.render(input, render)).collect();
-            for (report, rendered) in reports {
+            for (input, (mut report, rendered)) in batch.iter().zip(reports) {
                 summary.add(&report);
-                output.file(&report, rendered)?;
+                // Where modules have asked already, they were answered of all files, and nothing is kept of them now.
+                if let Some(around) = Arc::get_mut(&mut around) {
+                    for piece in std::mem::take(&mut report.pieces) {
+                        around.add(piece);
+                    }
+                }
+                if queue.is_empty() && report.waiting.is_empty() {
+                    output.file(&report, rendered)?;
+                } else {
+                    queue.push(input.name(), report, rendered)?;
+                }
             }
         }
+        queue.finish(self.profile, &*around, render, output, &mut summary)?;
         Ok(summary)
+    }
+
+    /// What policies ask for of the objects in files that are looked at and not judged, and what of them cannot be read.
+    #[must_use]
+    pub fn look(&self, inputs: &[Input]) -> (Vec<Piece>, Vec<Problem>) {
+        let looked: Vec<(Vec<Piece>, Vec<Problem>)> = inputs.par_iter().map(|input| self.look_at(input)).collect();
+        let (pieces, problems): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
+        (pieces.concat(), problems.concat())
+    }
+
+    fn look_at(&self, input: &Input) -> (Vec<Piece>, Vec<Problem>) {
+        let (name, mut pieces, mut problems) = (input.name(), Vec::new(), Vec::new());
+        let problem = |span, message| Problem { file: name.clone(), span, message, ..Problem::default() };
+        let bytes = match input.read() {
+            Ok(bytes) => bytes,
+            Err(error) => return (pieces, vec![problem(Span::default(), reason(&error))]),
+        };
+        let text = match decode(&bytes) {
+            Ok(text) => text,
+            Err(error) => return (pieces, vec![problem(point(error.line, error.column), error.message)]),
+        };
+        let is_patch = input.path().is_some_and(|path| self.kustomizations.folder(path).is_some());
+        if is_patch || helm_template(input, &text).is_some() {
+            return (pieces, problems);
+        }
+        for document in read(&text, Format::Detect) {
+            match document {
+                Ok(document) => {
+                    for object in objects(&document.node) {
+                        let Ok(request) = Request::create(&object, self.namespace) else { continue };
+                        let target = target(request);
+                        if piece(target.group, target.version, request.kind, &object).is_none() {
+                            pieces.extend(self.kept(&target));
+                        }
+                    }
+                }
+                Err(error) => problems.push(problem(point(error.line, error.column), error.message)),
+            }
+        }
+        if is_json(input) && is_other_json(&text) {
+            problems.clear();
+        }
+        (pieces, problems)
+    }
+
+    /// What policies ask for of an object.
+    fn kept(&self, target: &Target<'_>) -> Option<Piece> {
+        let Target { group, request, namespaced, .. } = target;
+        let namespace = if *namespaced { request.namespace } else { "" };
+        self.asks.keep(group, request.kind, namespace, request.object)
     }
 
     /// Checks a file, and renders what was found while its text is at hand.
@@ -303,15 +408,60 @@ impl Checker<'_> {
                 return (report, rendered);
             }
         };
-        let (report, text) = match decode(&bytes) {
-            Ok(text) => (self.check(input, &name, &text), text),
+        let other = input.path().filter(|path| self.profile.judges_file(path));
+        let (mut report, text) = match decode(&bytes) {
+            Ok(text) => match other {
+                Some(path) => (self.check_other(path, &name, &text), text),
+                None => (self.check(input, &name, &text), text),
+            },
             Err(error) => {
                 let span = point(error.line, error.column);
                 (FileReport::unread(name, span, error.message), String::from_utf8_lossy(&bytes))
             }
         };
+        report.is_other = other.is_some();
+        report.order();
+        if render.shows_source() {
+            report.show(&text);
+        }
         let rendered = Rendered::of(&report, &text, render);
         (report, rendered)
+    }
+
+    /// Checks a file that holds no objects.
+    fn check_other(&self, path: &FilePath, name: &str, text: &str) -> FileReport {
+        let mut report = FileReport::default();
+        if text.len() > LARGEST {
+            let message =
+                format!("it has {} MB; files of this kind are read up to {} MB", text.len() >> 20, LARGEST >> 20);
+            return FileReport::unread(name.to_owned(), point(1, 1), message);
+        }
+        let folder = path.parent().unwrap_or(FilePath::new(""));
+        let read = |named: &str| {
+            let named = FilePath::new(named);
+            let is_within = named.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+            let file = folder.join(named);
+            let is_small = std::fs::metadata(&file).is_ok_and(|file| file.is_file() && file.len() <= LARGEST as u64);
+            if is_within && is_small { std::fs::read_to_string(file).ok() } else { None }
+        };
+        let file = File { name, text, read: &read };
+        for policy in self.profile.policies.iter().filter(|policy| policy.judges_file(path)) {
+            match policy.evaluate_file(&file) {
+                Ok(findings) => report.findings.extend(findings.into_iter().map(|finding| {
+                    let span = finding.span.unwrap_or(point(1, 1));
+                    let secret = finding.secret.then(Secret::default);
+                    let shown = Shown { span, absent: false };
+                    located(policy.name.clone(), finding, name, 0, None, (span, shown, secret))
+                })),
+                // Several policies may read it: once is enough.
+                Err(FileError { span, message }) => {
+                    if report.problems.iter().all(|problem| problem.span != span || problem.message != message) {
+                        report.problems.push(Problem { file: name.to_owned(), span, message, ..Problem::default() });
+                    }
+                }
+            }
+        }
+        report
     }
 
     /// Checks the text of a file.
@@ -328,7 +478,7 @@ impl Checker<'_> {
             return report;
         }
         let source = Source::new(name, input.path(), text);
-        if let Some(folder) = input.path().and_then(|path| self.patches.folder(path)) {
+        if let Some(folder) = input.path().and_then(|path| self.kustomizations.folder(path)) {
             report.kustomization = Some(folder.display().to_string());
             report.patches = vec![format!("{name}: a patch of {}", folder.display())];
             return report;
@@ -360,10 +510,6 @@ impl Checker<'_> {
         {
             report.note = Some(format!("{name}: there is nothing to check in this file"));
         }
-        report.findings.sort_by(|a, b| {
-            let key = |of: &Located| (of.document, of.span.line, of.span.column);
-            key(a).cmp(&key(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.path.cmp(&b.path))
-        });
         report
     }
 
@@ -393,22 +539,26 @@ impl Checker<'_> {
         object: &Node<'_>,
         report: &mut FileReport,
     ) -> Result<(), ReadError> {
-        let mut request = Request::create(object, self.namespace)?;
+        let target = target(Request::create(object, self.namespace)?);
+        let &Target { group, version, namespaced, request, .. } = &target;
         let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
-        let (group, version) = split_api_version(api_version);
-        let resource = resource(group, request.kind);
-        let own_namespace = object.descend(&["metadata", "namespace"]).is_some();
-        let namespaced = is_namespaced(group, request.kind).unwrap_or(own_namespace);
-        if !namespaced {
-            // The API server gives the request for a namespace that namespace (`CreateHandler` in
-            // https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/create.go).
-            request.namespace = if request.is("", "Namespace") { request.name } else { "" };
-        }
-        let target = Target { group, version, resource: &resource, namespaced, request };
         if let Some(refusal) = piece(group, version, request.kind, object) {
             report.problems.push(source.refused(object, refusal));
             return Ok(());
         }
+        report.pieces.extend(self.kept(&target));
+        let mut name = None;
+        let mut object_name = || {
+            let make = || {
+                Arc::new(ObjectName {
+                    api_version: api_version.to_owned(),
+                    kind: request.kind.to_owned(),
+                    namespace: if namespaced { request.namespace.to_owned() } else { String::new() },
+                    name: request.name.to_owned(),
+                })
+            };
+            Arc::clone(name.get_or_insert_with(make))
+        };
         let mut errors: Vec<ReadError> = Vec::new();
         // Whether or not a policy is for it: of a workload without containers none would find anything.
         if let Err(error) = require_containers(&request) {
@@ -417,7 +567,7 @@ impl Checker<'_> {
             errors.push(error);
         }
         let mut is_judged = false;
-        for policy in &self.profile.policies {
+        for (index, policy) in self.profile.policies.iter().enumerate() {
             if namespaced && policy.asks_its_namespace(&target) && !self.namespaces.0.contains_key(request.namespace) {
                 report.unknown_namespaces.insert(request.namespace.to_owned());
             }
@@ -425,36 +575,23 @@ impl Checker<'_> {
                 continue;
             }
             is_judged = true;
-            match policy.evaluate(&target) {
-                Ok(findings) => report.findings.extend(findings.into_iter().map(|finding| {
-                    let (nearest, whole) = object.nearest(&finding.path);
-                    let span = nearest.node.span;
-                    // Of what covers many lines the name says most.
-                    let is_long = matches!(nearest.node.data, Data::Object(_) | Data::Array(_));
-                    let shown = match nearest.key_span {
-                        Some(key) if is_long => Shown { span: key, absent: !whole },
-                        _ => Shown { span, absent: !whole },
-                    };
-                    Located {
-                        policy: policy.name.clone(),
-                        rule: finding.rule,
-                        level: finding.level,
-                        message: finding.message,
-                        path: finding.path,
-                        file: source.name.to_owned(),
-                        document,
-                        span,
-                        object: ObjectName {
-                            api_version: api_version.to_owned(),
-                            kind: request.kind.to_owned(),
-                            namespace: if namespaced { request.namespace.to_owned() } else { String::new() },
-                            name: request.name.to_owned(),
-                        },
-                        fix: finding.fix,
-                        shown,
-                        secret: finding.secret.then(|| Secret::of(nearest.node)),
-                    }
+            match policy.evaluate(&target, &self.known) {
+                Ok(Outcome::Findings(findings)) => report.findings.extend(findings.into_iter().map(|finding| {
+                    let place = place(object, &finding);
+                    located(policy.name.clone(), finding, source.name, document, Some(object_name()), place)
                 })),
+                Ok(Outcome::Pending(pending)) => {
+                    let spot = |(span, shown, _)| Spot { span, shown, line: None, before: 0 };
+                    let spots = pending.possible().map(|finding| spot(place(object, finding))).collect();
+                    let whole = Spot {
+                        span: object.span,
+                        shown: Shown { span: object.span, absent: false },
+                        line: None,
+                        before: 0,
+                    };
+                    let object = object_name();
+                    report.waiting.push(Waiting { policy: index, pending, spots, whole, object, document });
+                }
                 // Several policies may read the field that is broken: once is enough.
                 Err(EvaluationError::Object(error)) if errors.contains(&error) => {}
                 Err(EvaluationError::Object(error)) => {
@@ -496,7 +633,7 @@ impl Checker<'_> {
         let removed = removed(api_version, kind);
         let (group, _) = split_api_version(removed.map_or(api_version, |removed| removed.successor));
         let namespaced = is_namespaced(group, kind).unwrap_or(target.namespaced);
-        let converted = Target { group, namespaced, ..*target };
+        let converted = Target { group, namespaced, ..target.clone() };
         let policy =
             self.profile.policies.iter().find(|policy| policy.matches_converted(&converted, &self.namespaces))?;
         let (message, help) = match removed {
@@ -518,6 +655,90 @@ impl Checker<'_> {
         };
         let refusal = Refusal { path: Path::of(&["apiVersion"]), span: None, message, help: Some(help) };
         Some(source.refused(object, refusal))
+    }
+}
+
+/// An object with what decides which policies judge it.
+fn target(mut request: Request<'_>) -> Target<'_> {
+    let object = request.object;
+    let api_version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+    let (group, version) = split_api_version(api_version);
+    let resource = resource(group, request.kind);
+    let own_namespace = object.descend(&["metadata", "namespace"]).is_some();
+    let namespaced = is_namespaced(group, request.kind).unwrap_or(own_namespace);
+    if !namespaced {
+        // The API server gives the request for a namespace that namespace (`CreateHandler` in
+        // https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/create.go).
+        request.namespace = if request.is("", "Namespace") { request.name } else { "" };
+    }
+    Target { group, version, resource, namespaced, request }
+}
+
+/// The largest file that is read as something other than objects, in bytes.
+const LARGEST: usize = 16 << 20;
+
+/// Where a finding is: its place, what is underlined for it, and what must not be shown of it.
+type Place = (Span, Shown, Option<Secret>);
+
+fn place(object: &Node<'_>, finding: &Finding) -> Place {
+    let (nearest, whole) = object.nearest(&finding.path);
+    let span = nearest.node.span;
+    // Of what covers many lines the name says most.
+    let is_long = matches!(nearest.node.data, Data::Object(_) | Data::Array(_));
+    let shown = match nearest.key_span {
+        Some(key) if is_long => Shown { span: key, absent: !whole },
+        _ => Shown { span, absent: !whole },
+    };
+    (span, shown, finding.secret.then(|| Secret::of(nearest.node)))
+}
+
+fn located(
+    policy: String,
+    finding: Finding,
+    file: &str,
+    document: usize,
+    object: Option<Arc<ObjectName>>,
+    (span, shown, secret): Place,
+) -> Located {
+    let Finding { rule, level, message, path, fix, .. } = finding;
+    let file = file.to_owned();
+    Located { policy, rule, level, message, path, file, document, span, object, fix, shown, secret, line: None }
+}
+
+impl FileReport {
+    /// Orders the findings, and finds where among them those are that may come.
+    fn order(&mut self) {
+        self.findings.sort_by(Located::order);
+        let certain = &self.findings;
+        for waiting in &mut self.waiting {
+            let Waiting { pending, spots, whole, document, .. } = waiting;
+            let before = |rule: &str, path: &Path, span| {
+                let number = certain.partition_point(|of| of.place(rule, path, *document, span).is_lt());
+                u32::try_from(number).unwrap_or(u32::MAX)
+            };
+            for (spot, finding) in spots.iter_mut().zip(pending.possible()) {
+                spot.before = before(&finding.rule, &finding.path, spot.span);
+            }
+            whole.before = before("", &Path::root(), whole.span);
+        }
+    }
+
+    /// Keeps the lines that are shown for findings, and for those that may come.
+    fn show(&mut self, text: &str) {
+        if self.findings.is_empty() && self.waiting.is_empty() {
+            return;
+        }
+        let text = masked(text, self);
+        let lines = Lines::new(&text);
+        let line = |shown: &Shown| lines.line(shown.span.line).filter(|line| line.len() <= LONGEST_LINE);
+        for finding in &mut self.findings {
+            finding.line = line(&finding.shown).map(str::to_owned);
+        }
+        for waiting in &mut self.waiting {
+            for spot in waiting.spots.iter_mut().chain([&mut waiting.whole]) {
+                spot.line = line(&spot.shown).map(Into::into);
+            }
+        }
     }
 }
 

@@ -4,21 +4,25 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 #[cfg(feature = "wasm")]
 use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gatehouse_engine::Evaluator;
 #[cfg(feature = "wasm")]
-use gatehouse_engine::wasm::{Cache, ModuleError, Modules, TIMEOUT};
+use gatehouse_engine::Asks;
+#[cfg(feature = "wasm")]
+use gatehouse_engine::wasm::{Answers, Cache, ModuleError, Modules, Own, Replay, TIMEOUT};
+use gatehouse_engine::{Evaluator, Known, Surroundings};
 use gatehouse_manifest::{Format, decode, read};
 use gatehouse_policy::Node;
 use gatehouse_policy::module::printable;
 
 use crate::check::{Checker, DEFAULT_NAMESPACE, KnownNamespaces, Problem, Summary};
 use crate::documentation;
+use crate::images::images;
 use crate::inputs::{Inputs, reason};
-use crate::kustomize::Patches;
+use crate::kustomize::Kustomizations;
 use crate::profile::{Profile, ProfileError, Runner};
 use crate::report::{Json, Output, Pretty, Render};
 
@@ -45,7 +49,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Check {
-    /// Files, folders (searched for .yaml, .yml and .json; .gitignore is honoured, and what is hidden skipped), or - for standard input
+    /// Files, folders (searched for .yaml, .yml and .json, Dockerfiles and nginx.conf; .gitignore is honoured, and what is hidden skipped), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Which policies judge, and by which settings: baseline, strict, herald, or a file or folder of `ClusterAdmissionPolicy` manifests
@@ -66,6 +70,16 @@ struct Check {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     output_format: OutputFormat,
+    /// Files and folders that are looked at and not judged: what objects refer to may be there
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    context: Vec<PathBuf>,
+    /// A folder of images in OCI's layout, for the policies that look into images
+    #[arg(long, value_name = "DIR")]
+    oci_layout: Vec<PathBuf>,
+    /// A recording of kwctl (--record-host-capabilities-interactions): what modules ask of a cluster is answered from it
+    #[cfg(feature = "wasm")]
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
     /// The namespace of objects that name none
     #[arg(long, short, default_value = DEFAULT_NAMESPACE)]
     namespace: String,
@@ -159,11 +173,9 @@ impl Check {
     }
 
     fn check<R: Render>(&self, profile: &Profile, render: &R, mut output: Output<'_, R>) -> std::io::Result<Summary> {
-        let inputs = Inputs::search(&self.paths);
-        for (path, reason) in &inputs.errors {
-            fail(&format!("{}: {reason}", path.display()));
-        }
-        for folder in &inputs.empty {
+        let inputs = Inputs::search(&self.paths, &|path| profile.judges_file(path));
+        let context = Inputs::search(&self.context, &|_| false);
+        for folder in inputs.empty.iter().chain(&context.empty) {
             let name = printable(&folder.display().to_string());
             let _ = writeln!(
                 anstream::stderr(),
@@ -181,20 +193,71 @@ impl Check {
         } else {
             KnownNamespaces::default()
         };
-        let patches = Patches::of(&inputs.inputs);
-        let checker = Checker { profile, namespace: &self.namespace, namespaces, patches };
-        let mut summary = checker.run(&inputs.inputs, render, &mut output)?;
-        summary.problems += inputs.errors.len();
+        let mut checker = Checker {
+            profile,
+            namespace: &self.namespace,
+            namespaces,
+            kustomizations: Kustomizations::of(&inputs.inputs),
+            asks: profile.asks(),
+            known: Known::default(),
+        };
+        let mut unread = Vec::new();
+        for (path, reason) in inputs.errors.iter().chain(&context.errors) {
+            unread.push(Problem::of_file(path.display().to_string(), reason.clone()));
+        }
+        let around = self.around(&mut checker, &inputs, &context, &mut unread);
+        for problem in &unread {
+            fail(&format!("{}: {}", problem.file, problem.message));
+        }
+        let mut summary = checker.run(&inputs.inputs, around, render, &mut output)?;
+        summary.problems += unread.len();
         summary.hidden = inputs.hidden.len();
-        output.errors(
-            inputs
-                .errors
-                .into_iter()
-                .map(|(path, reason)| Problem::of_file(path.display().to_string(), reason))
-                .collect(),
-        );
+        output.errors(unread);
         output.finish(&summary)?;
         Ok(summary)
+    }
+
+    /// What is around the objects before they are read: images, generated objects, and files that are not judged. Modules ask
+    /// while they judge, so for them the files that are judged are read once before.
+    fn around(
+        &self,
+        checker: &mut Checker<'_>,
+        inputs: &Inputs,
+        context: &Inputs,
+        unread: &mut Vec<Problem>,
+    ) -> Arc<Surroundings> {
+        let mut around = Surroundings::new(inputs.is_whole() || !self.context.is_empty());
+        for folder in &self.oci_layout {
+            match images(folder) {
+                Ok(images) => images.into_iter().for_each(|(image, config)| around.add_image(&image, config)),
+                Err((file, reason)) => unread.push(Problem::of_file(file.display().to_string(), reason)),
+            }
+        }
+        let (pieces, problems) = checker.look(&context.inputs);
+        unread.extend(problems);
+        for piece in pieces.into_iter().chain(checker.kustomizations.generated()) {
+            around.add(piece);
+        }
+        #[cfg(feature = "wasm")]
+        if checker.profile.has_modules() {
+            // What cannot be read there is said when it is judged.
+            checker.look(&inputs.inputs).0.into_iter().for_each(|piece| around.add(piece));
+            checker.asks = Asks::default();
+            let around = Arc::new(around);
+            let others: Arc<dyn Answers> = Arc::clone(&around) as _;
+            checker.known = Known { own: Some(Arc::new(Own(Arc::clone(&around)))), others: Some(others) };
+            if let Some(file) = &self.replay {
+                match replay(file) {
+                    Ok(replay) => {
+                        let replay: Arc<dyn Answers> = Arc::new(replay);
+                        checker.known = Known { own: Some(Arc::clone(&replay)), others: Some(replay) };
+                    }
+                    Err(reason) => unread.push(Problem::of_file(file.display().to_string(), reason)),
+                }
+            }
+            return around;
+        }
+        Arc::new(around)
     }
 
     fn load(&self) -> Result<Profile, Vec<ProfileError>> {
@@ -222,6 +285,12 @@ impl Check {
         };
         loaded.map(|evaluator| Profile::of(name, evaluator)).map_err(|reason| failed(module, reason))
     }
+}
+
+#[cfg(feature = "wasm")]
+fn replay(file: &Path) -> Result<Replay, String> {
+    let bytes = std::fs::read(file).map_err(|error| reason(&error))?;
+    Replay::read(&decode(&bytes).map_err(|error| error.to_string())?)
 }
 
 /// Runs each policy as the command line says.

@@ -67,12 +67,22 @@ pub struct Inputs {
     pub hidden: Vec<PathBuf>,
     /// What cannot be read, and why.
     pub errors: Vec<(PathBuf, String)>,
+    /// Whether a folder was searched.
+    has_folder: bool,
 }
 
 impl Inputs {
-    /// Searches files, folders (recursively, without what `.gitignore` excludes or is hidden) and `-`.
+    /// Whether they are all there is, as far as anybody can tell: a folder, or what comes on standard input. A few files that
+    /// are named may refer to others that are not.
     #[must_use]
-    pub fn search(paths: &[PathBuf]) -> Self {
+    pub fn is_whole(&self) -> bool {
+        self.has_folder || self.inputs.iter().any(|input| input.path().is_none())
+    }
+
+    /// Searches files, folders (recursively, without what `.gitignore` excludes or is hidden) and `-`. Of folders manifests are
+    /// taken, and the files for which `is_judged`.
+    #[must_use]
+    pub fn search(paths: &[PathBuf], is_judged: &dyn Fn(&Path) -> bool) -> Self {
         let mut found = Self::default();
         for path in paths {
             if path.as_os_str() == "-" {
@@ -84,7 +94,7 @@ impl Inputs {
                 continue;
             }
             match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => found.search_folder(path),
+                Ok(metadata) if metadata.is_dir() => found.search_folder(path, is_judged),
                 Ok(metadata) if metadata.is_file() => found.inputs.push(Input::File(path.clone())),
                 Ok(_) => match fs::read(path) {
                     Ok(bytes) => found.inputs.push(Input::Stream { path: Some(path.clone()), bytes }),
@@ -101,7 +111,8 @@ impl Inputs {
         found
     }
 
-    fn search_folder(&mut self, folder: &Path) {
+    fn search_folder(&mut self, folder: &Path, is_judged: &dyn Fn(&Path) -> bool) {
+        self.has_folder = true;
         let mut files = Vec::new();
         let mut walk = WalkBuilder::new(folder);
         // What git keeps for itself is nobody's manifest. Of what excludes files only the one is honoured that all who have
@@ -114,7 +125,10 @@ impl Inputs {
             .filter_entry(|entry| entry.file_name() != ".git");
         for entry in walk.build() {
             match entry {
-                Ok(entry) if entry.file_type().is_some_and(|kind| !kind.is_dir()) && is_manifest(entry.path()) => {
+                Ok(entry)
+                    if entry.file_type().is_some_and(|kind| !kind.is_dir())
+                        && (is_manifest(entry.path()) || is_judged(entry.path())) =>
+                {
                     let found = if is_hidden(&entry) { &mut self.hidden } else { &mut files };
                     found.push(entry.into_path());
                 }
@@ -156,7 +170,7 @@ fn place_of(error: &Error) -> Option<&Path> {
 }
 
 /// Whether a file in a folder may hold manifests, by its name.
-fn is_manifest(path: &Path) -> bool {
+pub(crate) fn is_manifest(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|kind| extension.eq_ignore_ascii_case(kind)))
 }

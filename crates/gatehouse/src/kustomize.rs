@@ -1,10 +1,11 @@
-//! Patches of Kustomize: pieces of objects, which say nothing alone. What they make of an object is known when they are laid
-//! over it, as `kubectl kustomize` does.
+//! What kustomizations say of the files around them: which are patches, pieces of objects that say nothing until `kubectl
+//! kustomize` lays them over one, and which objects are generated.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 
+use gatehouse_engine::Piece;
 use gatehouse_manifest::{Format, decode, read};
 use gatehouse_policy::Node;
 use gatehouse_policy::node::Data;
@@ -12,11 +13,16 @@ use gatehouse_policy::node::Data;
 use crate::document::KUSTOMIZATION;
 use crate::inputs::Input;
 
-/// The files that are patches, each with the folder whose kustomization names it.
+/// What kustomizations say of the files that are checked.
 #[derive(Clone, Debug, Default)]
-pub struct Patches(HashMap<PathBuf, PathBuf>);
+pub struct Kustomizations {
+    /// The files that are patches, each with the folder whose kustomization names it.
+    patches: HashMap<PathBuf, PathBuf>,
+    /// The Secrets and `ConfigMap`s that are generated, by kind and name. In which namespace is decided elsewhere.
+    generated: BTreeSet<(&'static str, String)>,
+}
 
-impl Patches {
+impl Kustomizations {
     /// Reads the kustomizations of the folders of files and of those above them, up to the repository's
     /// (<https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/>).
     #[must_use]
@@ -24,6 +30,7 @@ impl Patches {
         let mut seen = HashSet::new();
         let mut patches = HashMap::new();
         let mut resources = HashSet::new();
+        let mut generated = BTreeSet::new();
         for folder in inputs.iter().filter_map(|input| input.path()?.parent()) {
             for folder in upwards(folder) {
                 if !seen.insert(folder.clone()) {
@@ -37,6 +44,7 @@ impl Patches {
                     };
                     patches.extend(files(&named.patches).into_iter().map(|file| (file, folder.clone())));
                     resources.extend(files(&named.resources));
+                    generated.extend(named.generated);
                 }
                 if folder.join(".git").exists() {
                     break;
@@ -44,15 +52,20 @@ impl Patches {
             }
         }
         patches.retain(|file, _| !resources.contains(file));
-        Self(patches)
+        Self { patches, generated }
+    }
+
+    /// What kustomizations generate.
+    pub(crate) fn generated(&self) -> impl Iterator<Item = Piece> {
+        self.generated.iter().map(|(kind, name)| Piece::made(kind, None, name))
     }
 
     /// The folder whose kustomization names a file as a patch.
     pub(crate) fn folder(&self, file: &FilePath) -> Option<&FilePath> {
-        if self.0.is_empty() {
+        if self.patches.is_empty() {
             return None;
         }
-        self.0.get(&file.canonicalize().ok()?).map(PathBuf::as_path)
+        self.patches.get(&file.canonicalize().ok()?).map(PathBuf::as_path)
     }
 }
 
@@ -76,6 +89,7 @@ fn upwards(folder: &FilePath) -> Vec<PathBuf> {
 struct Named {
     patches: Vec<String>,
     resources: Vec<String>,
+    generated: Vec<(&'static str, String)>,
 }
 
 fn named(bytes: &[u8]) -> Named {
@@ -88,6 +102,10 @@ fn named(bytes: &[u8]) -> Named {
         };
         let text = |node: &Node<'_>| node.as_str().map(str::to_owned);
         named.resources.extend(items("resources").iter().filter_map(text));
+        for (field, kind) in [("secretGenerator", "Secret"), ("configMapGenerator", "ConfigMap")] {
+            let generated = items(field).iter().filter_map(|item| Some((kind, text(item.get("name")?)?)));
+            named.generated.extend(generated);
+        }
         for field in ["patches", "patchesStrategicMerge", "patchesJson6902"] {
             // A patch is a file, or else the patch itself.
             let paths = items(field).iter().filter_map(|item| text(item.get("path").unwrap_or(item)));

@@ -12,5 +12,7 @@ pub mod report;
 
 mod document;
 mod documentation;
+mod images;
+mod late;
 mod selector;
 mod source;

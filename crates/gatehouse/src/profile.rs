@@ -1,13 +1,15 @@
 //! Profiles: which policies judge which objects, by which settings. A profile is a set of Kubewarden's
 //! `ClusterAdmissionPolicy` and `AdmissionPolicy` manifests, the same that are applied to a cluster.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use gatehouse_engine::Evaluator;
+use gatehouse_engine::{Asks, EvaluationError, Evaluator, Known, Outcome};
 use gatehouse_manifest::{Format, SyntaxError, decode, read};
 use gatehouse_policy::node::{Data, Member, Span};
-use gatehouse_policy::{Finding, Level, Node, ReadError, Request, nearest, split_api_version};
+use gatehouse_policy::{File, FileError, Finding, Level, Node, ReadError, Request, nearest, split_api_version};
+use globset::{GlobBuilder, GlobSet};
 use serde::Deserialize;
 
 use crate::check::{Problem, point};
@@ -44,6 +46,8 @@ pub struct ProfilePolicy {
     exact: bool,
     /// A version that its rules leave to the API server to convert, and that it reads in files.
     also_reads: Option<String>,
+    /// Names of the files that it judges beside objects.
+    files: GlobSet,
     /// In `mode: monitor` the cluster accepts whatever the policy says; here its findings are warnings.
     monitor: bool,
 }
@@ -199,14 +203,14 @@ fn refuse_unknown(policy: &Node<'_>, path: gatehouse_policy::Path, known: &[&[&'
 }
 
 /// An object that is to be judged, with what decides which policies do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target<'t> {
     /// Its API group.
     pub group: &'t str,
     /// Its API version.
     pub version: &'t str,
     /// Its kind's plural name.
-    pub resource: &'t str,
+    pub resource: Cow<'t, str>,
     /// Whether objects of its kind live in namespaces.
     pub namespaced: bool,
     /// The request that creates it.
@@ -255,18 +259,49 @@ impl ProfilePolicy {
             })
     }
 
-    /// Judges an object.
+    /// Judges an object, as far as that is possible before it is known what is around it.
     ///
     /// # Errors
     /// Where the object cannot be read, or the module fails.
-    pub fn evaluate(&self, target: &Target<'_>) -> Result<Vec<Finding>, gatehouse_engine::EvaluationError> {
-        let mut findings = self.evaluator.evaluate(&target.request)?;
+    pub fn evaluate(&self, target: &Target<'_>, known: &Known) -> Result<Outcome, EvaluationError> {
+        Ok(match self.evaluator.evaluate(&target.request, known)? {
+            Outcome::Findings(findings) => Outcome::Findings(self.weighed(findings)),
+            pending @ Outcome::Pending(_) => pending,
+        })
+    }
+
+    /// Whether it judges a file that is no object.
+    #[must_use]
+    pub fn judges_file(&self, path: &Path) -> bool {
+        !self.files.is_empty() && self.files.is_match(path)
+    }
+
+    /// Judges a file that is no object.
+    ///
+    /// # Errors
+    /// Where the file is not what its name says.
+    pub fn evaluate_file(&self, file: &File<'_>) -> Result<Vec<Finding>, FileError> {
+        self.evaluator.evaluate_file(file).map(|findings| self.weighed(findings))
+    }
+
+    /// Findings at the levels that they have here.
+    pub(crate) fn weighed(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         if self.monitor {
             for finding in &mut findings {
                 finding.level = Level::Warn;
             }
         }
-        Ok(findings)
+        findings
+    }
+
+    /// Adds the kinds of objects that it asks for.
+    pub(crate) fn add_asks(&self, asks: &mut Asks) {
+        self.evaluator.add_asks(asks);
+    }
+
+    /// Whether it is run as a module.
+    pub(crate) fn is_module(&self) -> bool {
+        self.evaluator.is_module()
     }
 
     /// Whether labels of an object's namespace, which only its manifest tells, decide whether the policy judges the object.
@@ -364,6 +399,26 @@ impl Spec<'_> {
 }
 
 impl Profile {
+    /// Whether a policy judges a file that is no object. A manifest is one whatever its name.
+    #[must_use]
+    pub fn judges_file(&self, path: &Path) -> bool {
+        !inputs::is_manifest(path) && self.policies.iter().any(|policy| policy.judges_file(path))
+    }
+
+    /// The kinds of objects that its policies ask for.
+    #[must_use]
+    pub fn asks(&self) -> Asks {
+        let mut asks = Asks::default();
+        self.policies.iter().for_each(|policy| policy.add_asks(&mut asks));
+        asks
+    }
+
+    /// Whether some of its policies are run as modules, which ask what is around an object while they judge it.
+    #[must_use]
+    pub fn has_modules(&self) -> bool {
+        self.policies.iter().any(ProfilePolicy::is_module)
+    }
+
     /// Loads a built-in profile, a file, or every manifest of a folder.
     ///
     /// # Errors
@@ -376,7 +431,7 @@ impl Profile {
             return loader.finish();
         }
         let path = PathBuf::from(name);
-        let found = inputs::Inputs::search(std::slice::from_ref(&path));
+        let found = inputs::Inputs::search(std::slice::from_ref(&path), &|_| false);
         let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
         let mut loader = Loader { runner, profile: name.to_owned(), folder, policies: vec![], errors: vec![] };
         for (path, reason) in found.errors {
@@ -400,6 +455,7 @@ impl Profile {
         let policy = ProfilePolicy {
             rules: metadata_rules(&evaluator),
             also_reads: also_reads(&evaluator),
+            files: files(&evaluator),
             name,
             evaluator,
             namespace_selector: Selector::default(),
@@ -421,6 +477,20 @@ fn metadata_rules(evaluator: &Evaluator) -> Vec<MatchRule> {
 fn also_reads(evaluator: &Evaluator) -> Option<String> {
     let metadata = evaluator.metadata()?;
     metadata["annotations"]["io.gatehouse.policy.alsoReads"].as_str().map(str::to_owned)
+}
+
+/// The names of the files that a policy judges, under `files` in its metadata: without a folder in any.
+fn files(evaluator: &Evaluator) -> GlobSet {
+    let metadata = evaluator.metadata().unwrap_or_default();
+    let names = metadata["files"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let mut set = GlobSet::builder();
+    for name in names {
+        let pattern = if name.starts_with("**/") { name.to_owned() } else { format!("**/{name}") };
+        if let Ok(glob) = GlobBuilder::new(&pattern).literal_separator(true).build() {
+            set.add(glob);
+        }
+    }
+    set.build().unwrap_or_default()
 }
 
 /// Whether the setting `fix` is one by which the policy changes objects: it is in all of Gatehouse's, and in others that can.
@@ -526,6 +596,7 @@ impl<R: Runner> Loader<'_, R> {
         self.policies.push(ProfilePolicy {
             rules: spec.rules.unwrap_or_else(|| metadata_rules(&evaluator)),
             also_reads: also_reads(&evaluator),
+            files: files(&evaluator),
             name,
             evaluator,
             namespace_selector: spec.namespace_selector,

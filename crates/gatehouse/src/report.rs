@@ -10,17 +10,23 @@ use std::io::{self, Write};
 use gatehouse_engine::{is_own_group, plural};
 use gatehouse_policy::module::printable;
 
-use crate::check::{FileReport, KindName, Problem, Summary};
+use crate::check::{FileReport, KindName, Located, Problem, Summary};
 
 pub use json::Json;
+pub(crate) use pretty::masked;
 pub use pretty::{Pretty, problems};
 
 /// Renders what was found in a file, in the thread that checked it.
 pub trait Render: Sync {
-    /// The findings of a file whose text is `text`; empty where there are none.
-    fn findings(&self, report: &FileReport, text: &str) -> String;
+    /// A finding.
+    fn finding(&self, finding: &Located) -> String;
 
-    /// What stands before the first file that has findings, and between two.
+    /// Whether it shows the line of source that a finding is in.
+    fn shows_source(&self) -> bool {
+        false
+    }
+
+    /// What stands before the first finding, and between two.
     fn frame(&self) -> Frame;
 
     /// What could not be checked of a file, for a report that holds that too; empty where there is nothing.
@@ -34,7 +40,7 @@ pub trait Render: Sync {
     }
 }
 
-/// What stands around the files' parts of a report.
+/// What stands around the findings of a report.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// Before the first.
@@ -46,8 +52,8 @@ pub struct Frame {
 /// What is to be printed of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
-    /// Its findings.
-    pub findings: String,
+    /// Its findings, in order.
+    pub findings: Vec<String>,
     /// What could not be checked, for people.
     pub problems: String,
     /// What could not be checked, for the report.
@@ -58,7 +64,7 @@ impl Rendered {
     /// Renders a file's report.
     pub fn of(report: &FileReport, text: &str, render: &impl Render) -> Self {
         Self {
-            findings: render.findings(report, text),
+            findings: report.findings.iter().map(|finding| render.finding(finding)).collect(),
             problems: problems(report, text),
             errors: render.errors(report),
         }
@@ -96,11 +102,11 @@ impl<'o, R: Render> Output<'o, R> {
     /// # Errors
     /// Where the output cannot be written.
     pub fn file(&mut self, report: &FileReport, rendered: Rendered) -> io::Result<()> {
-        if !rendered.findings.is_empty() {
+        for finding in &rendered.findings {
             let frame = self.render.frame();
             let before = if self.started { frame.between } else { &frame.start };
             self.started = true;
-            write!(self.out, "{before}{}", rendered.findings)?;
+            write!(self.out, "{before}{finding}")?;
         }
         if !rendered.problems.is_empty() {
             // Both streams may be one terminal: what belongs before this is to stand before it.
@@ -196,11 +202,17 @@ fn counted(number: usize, one: &str, many: &str) -> String {
 
 /// What was checked and what came of it.
 fn sentence(summary: &Summary) -> String {
-    let checked = format!(
-        "checked {} in {}",
+    let manifests = format!(
+        "{} in {}",
         counted(summary.objects, "object", "objects"),
-        counted(summary.files, "file", "files")
+        counted(summary.files - summary.others, "file", "files")
     );
+    let others = counted(summary.others, "file of another kind", "files of other kinds");
+    let checked = match (summary.others, summary.files - summary.others) {
+        (0, _) => format!("checked {manifests}"),
+        (_, 0) => format!("checked {others}"),
+        _ => format!("checked {manifests}, and {others}"),
+    };
     let mut parts = Vec::new();
     if summary.denied > 0 {
         parts.push(format!("{} denied", summary.denied));
@@ -212,6 +224,7 @@ fn sentence(summary: &Summary) -> String {
         parts.push(format!("{} that could not be checked", summary.problems));
     }
     match (parts.is_empty(), summary.objects) {
+        (true, 0) if summary.others > 0 => format!("{checked}: nothing found"),
         (true, 0) if summary.not_judged.is_empty() => format!("{checked}: there is nothing to check"),
         (true, 0) => format!("{checked}: no policy judged anything"),
         (true, _) => format!("{checked}: nothing found"),

@@ -1,6 +1,6 @@
 //! What a module's answer means.
 
-use gatehouse_policy::module::{ERROR_ANNOTATION, FINDINGS_ANNOTATION};
+use gatehouse_policy::module::{CONTEXT_ERROR_ANNOTATION, ERROR_ANNOTATION, FINDINGS_ANNOTATION};
 use gatehouse_policy::{Finding, Fix, Level, Node, PatchOperation, Path, ReadError, Segment};
 use kubewarden_policy_sdk::response::ValidationResponse;
 use serde::Deserialize;
@@ -8,13 +8,25 @@ use serde::Deserialize;
 /// How many of the fields that a policy would change are named.
 const NAMED_CHANGES: usize = 3;
 
+/// Why a policy made with the kit has no verdict.
+pub(super) enum Refusal {
+    /// The object cannot be read.
+    Object(ReadError),
+    /// It was not told what is around the object.
+    Context(String),
+}
+
 /// What a policy made with the kit says of an object, to the letter what it says where it is linked in: its answer
 /// carries it in annotations. `None` for another's answer, and for one that has nothing to say.
-pub(super) fn from_kit(response: &ValidationResponse) -> Option<Result<Vec<Finding>, ReadError>> {
+pub(super) fn from_kit(response: &ValidationResponse) -> Option<Result<Vec<Finding>, Refusal>> {
     let annotation = |name| response.audit_annotations.as_ref()?.get(name);
+    if let Some(reason) = annotation(CONTEXT_ERROR_ANNOTATION).filter(|_| !response.accepted) {
+        return Some(Err(Refusal::Context(reason.clone())));
+    }
     if let Some(error) = annotation(ERROR_ANNOTATION).filter(|_| !response.accepted) {
         let error: AnnotatedError = serde_json::from_str(error).ok()?;
-        return Some(Err(ReadError { path: in_object(&error.path.parse().ok()?), reason: error.reason }));
+        let path = in_object(&error.path.parse().ok()?);
+        return Some(Err(Refusal::Object(ReadError { path, reason: error.reason })));
     }
     let findings: Vec<AnnotatedFinding> = serde_json::from_str(annotation(FINDINGS_ANNOTATION)?).ok()?;
     let findings: Vec<Finding> = findings.into_iter().map(AnnotatedFinding::finding).collect::<Option<_>>()?;

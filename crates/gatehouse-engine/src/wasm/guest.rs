@@ -8,6 +8,7 @@ use wapc::WapcHost;
 use wasmtime_provider::{EpochDeadlines, WasmtimeEngineProviderPre};
 
 use super::Fault;
+use super::host::{self, Unanswered};
 
 /// How many ticks of the engine's clock a call may last.
 pub(super) const TICKS: u32 = 20;
@@ -37,10 +38,13 @@ impl Guest {
         let provider = module.rehydrate(Some(deadlines)).map_err(|error| Fault::Trap(error.to_string()))?;
         let missing = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&missing);
-        let callback = move |_, binding: &str, namespace: &str, operation: &str, _: &[u8]| {
-            host_call(binding, namespace, operation).map_err(|capability| {
-                *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(capability.clone());
-                Box::<dyn Error + Send + Sync>::from(capability)
+        let callback = move |_, binding: &str, namespace: &str, operation: &str, payload: &[u8]| {
+            host::call(binding, namespace, operation, payload).map_err(|unanswered| match unanswered {
+                Unanswered::Missing(capability) => {
+                    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(capability.clone());
+                    Box::<dyn Error + Send + Sync>::from(capability)
+                }
+                Unanswered::Refused(reason) => reason.into(),
             })
         };
         let host = guarded(|| WapcHost::new(Box::new(provider), Some(Box::new(callback))))?;
@@ -77,15 +81,5 @@ fn stopped(reason: &str) -> Fault {
         Fault::Trap(reason.to_owned())
     } else {
         Fault::Error(reason.to_owned())
-    }
-}
-
-/// Does what a module asks of the host (<https://docs.kubewarden.io/reference/spec/host-capabilities/intro-host-capabilities>):
-/// it is allowed to log. All else wants a cluster or the network, and is returned as missing.
-fn host_call(binding: &str, namespace: &str, operation: &str) -> Result<Vec<u8>, String> {
-    match (binding, namespace, operation) {
-        ("kubewarden", "tracing", "log") => Ok(Vec::new()),
-        ("kubewarden", ..) => Err(format!("{namespace}/{operation}")),
-        _ => Err(format!("{binding}/{namespace}/{operation}")),
     }
 }

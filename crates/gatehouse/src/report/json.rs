@@ -4,7 +4,7 @@ use gatehouse_policy::Path;
 use serde::Serialize;
 
 use super::{Frame, Render};
-use crate::check::{FileReport, KindName, Problem, Summary};
+use crate::check::{FileReport, KindName, Located, Problem, Summary};
 
 /// The version of the format. Within one there may come more fields.
 const VERSION: u32 = 1;
@@ -77,8 +77,8 @@ fn array(lines: &str) -> String {
 }
 
 impl Render for Json {
-    fn findings(&self, report: &FileReport, _: &str) -> String {
-        lines(&report.findings)
+    fn finding(&self, finding: &Located) -> String {
+        lines([finding])
     }
 
     fn errors(&self, report: &FileReport) -> String {

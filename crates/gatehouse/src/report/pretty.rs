@@ -18,10 +18,12 @@ use crate::source::{LONGEST_LINE, Lines};
 pub struct Pretty;
 
 impl Render for Pretty {
-    fn findings(&self, report: &FileReport, text: &str) -> String {
-        let text = masked(text, report);
-        let lines = Lines::new(&text);
-        report.findings.iter().map(|finding| render(finding, &lines) + "\n\n").collect()
+    fn finding(&self, finding: &Located) -> String {
+        render(finding) + "\n\n"
+    }
+
+    fn shows_source(&self) -> bool {
+        true
     }
 
     fn frame(&self) -> Frame {
@@ -29,16 +31,18 @@ impl Render for Pretty {
     }
 }
 
-fn render(finding: &Located, lines: &Lines<'_>) -> String {
+fn render(finding: &Located) -> String {
     let title = match finding.level {
         Level::Deny => Title::ERROR.with_name("deny"),
         Level::Warn => Title::WARNING.with_name("warn"),
     };
     let title = title.primary_title(printable(&finding.message)).id(finding.rule.clone());
     let label = if finding.shown.absent { format!("lacks {}", missing(finding)) } else { String::new() };
-    let mut group = title.elements(snippet(lines, &finding.file, finding.shown.span, &label));
-    let object = &finding.object;
-    let place = format!("{} {}: {}", object.kind, object.name, finding.path);
+    let mut group = title.elements(snippet(finding.line.as_deref(), &finding.file, finding.shown.span, &label));
+    let place = match &finding.object {
+        Some(object) => format!("{} {}: {}", object.kind, object.name, finding.path),
+        None => finding.path.to_string(),
+    };
     group = group.element(Title::NOTE.with_name("in").message(printable(&place)));
     if let Some(fix) = &finding.fix {
         group = group.element(Title::HELP.message(printable(&help(fix))));
@@ -58,7 +62,11 @@ fn missing(finding: &Located) -> String {
 /// A fix in words: what to write where.
 fn help(fix: &Fix) -> String {
     let safety = if fix.safe { "" } else { " (changes what runs)" };
-    let steps: Vec<String> = fix.patch.iter().map(step).collect();
+    let edits = fix.edits.iter().map(|edit| match edit.text.trim() {
+        "" => "remove this".to_owned(),
+        text => format!("write {text}"),
+    });
+    let steps: Vec<String> = fix.patch.iter().map(step).chain(edits).collect();
     format!("{}{safety}", steps.join(", and "))
 }
 
@@ -113,7 +121,7 @@ pub fn problems(report: &FileReport, text: &str) -> String {
 
 fn problem(problem: &Problem, lines: &Lines<'_>) -> String {
     let mut group = Title::ERROR.primary_title(printable(&problem.message)).elements(snippet(
-        lines,
+        lines.line(problem.span.line),
         &problem.file,
         problem.span,
         "",
@@ -126,7 +134,7 @@ fn problem(problem: &Problem, lines: &Lines<'_>) -> String {
 
 /// A file's text with a star in place of each character of its secrets: what is shown for one finding may stand on the
 /// same line as the secret of another. White space stays, so that lines and columns do.
-fn masked<'t>(text: &'t str, report: &FileReport) -> Cow<'t, str> {
+pub(crate) fn masked<'t>(text: &'t str, report: &FileReport) -> Cow<'t, str> {
     let findings = report.findings.iter().filter_map(|finding| Some((finding.span, finding.secret.as_ref()?)));
     let problems = report.problems.iter().filter_map(|problem| Some((problem.span, problem.secret.as_ref()?)));
     let mut secrets: Vec<(Span, &Secret)> = findings.chain(problems).collect();
@@ -174,9 +182,9 @@ fn masked<'t>(text: &'t str, report: &FileReport) -> Cow<'t, str> {
 }
 
 /// The first line of a span, underlined, or only the name of the file where there is nothing to show.
-fn snippet<'s>(lines: &Lines<'_>, file: &str, span: Span, label: &str) -> Vec<annotate_snippets::Element<'s>> {
+fn snippet<'s>(line: Option<&str>, file: &str, span: Span, label: &str) -> Vec<annotate_snippets::Element<'s>> {
     let file = printable(file);
-    let Some(line) = lines.line(span.line).filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty()) else {
+    let Some(line) = line.filter(|line| line.len() <= LONGEST_LINE && !line.trim().is_empty()) else {
         let origin = Origin::path(file);
         let [line, column] = [span.line, span.column].map(|number| usize::try_from(number).unwrap_or(0));
         return vec![if line > 0 { origin.line(line).char_column(column).into() } else { origin.into() }];
