@@ -4,6 +4,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod dockerfile;
+mod pod;
 
 use gatehouse_policy::tag::{self, Precision};
 use gatehouse_policy::{Context, Ids, Path, ReadError, Report, Request, Settings, policy, rules};
@@ -11,6 +12,8 @@ use gatehouse_policy::{Context, Ids, Path, ReadError, Report, Request, Settings,
 use gatehouse_policy::{File, FileError};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::pod::Pod;
 
 rules! {
     /// Finds an image that runs as root, or as a user who is not one of `users`: by the last `USER` of the last stage, or of the
@@ -326,13 +329,12 @@ impl Settings for ImageConfig {
     }
 }
 
-policy!(ImageConfig, review, files: review_file);
+policy!(ImageConfig, review, subresources: ["ephemeralcontainers"], asks: [], files: review_file);
 
-fn review(
-    _request: &Request<'_>,
-    _context: &Context<'_, ImageConfig>,
-    _report: &mut Report<'_>,
-) -> Result<(), ReadError> {
+fn review(request: &Request<'_>, context: &Context<'_, ImageConfig>, report: &mut Report<'_>) -> Result<(), ReadError> {
+    for pod in Pod::read(request, context.exempt)? {
+        pod::judge(&pod, context.settings, report);
+    }
     Ok(())
 }
 
