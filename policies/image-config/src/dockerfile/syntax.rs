@@ -88,7 +88,7 @@ pub struct Instruction<'t> {
     pub keyword: Keyword,
     /// Whether it stands behind ONBUILD, and so is for images that are built from this one.
     pub is_onbuild: bool,
-    /// Which of its keyword it is in its stage, from 0; one behind ONBUILD counts as that.
+    /// Which of its keyword it is in its stage, from 0; one behind ONBUILD counts as that, and ADD as COPY.
     pub number: usize,
     /// The line, without what continues it and the comments within.
     text: Cow<'t, str>,
@@ -318,7 +318,12 @@ impl<'t> Parser<'t> {
         let (mut args, mut stages): (Vec<Instruction<'t>>, Vec<Stage<'t>>) = (Vec::new(), Vec::new());
         let mut numbers = HashMap::new();
         while let Some(mut instruction) = self.instruction()? {
-            let keyword = if instruction.is_onbuild { Keyword::Onbuild } else { instruction.keyword };
+            let keyword = match instruction.keyword {
+                _ if instruction.is_onbuild => Keyword::Onbuild,
+                // Whoever writes COPY for ADD leaves the numbers as they are.
+                Keyword::Add => Keyword::Copy,
+                keyword => keyword,
+            };
             if instruction.keyword == Keyword::From {
                 numbers.clear();
                 stages.push(Stage { from: instruction, instructions: Vec::new() });
