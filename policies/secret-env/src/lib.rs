@@ -26,7 +26,7 @@ mod value;
 mod view;
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Context, Level, Override, Path, ReadError, Report, Request, Rule, Settings, policy, rules};
+use gatehouse_policy::{Context, Level, Override, Path, ReadError, Report, Request, Rule, Settings, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -229,7 +229,7 @@ impl Settings for SecretEnv {
 }
 
 #[cfg(any(feature = "policy", not(target_arch = "wasm32")))]
-policy!(SecretEnv, review, subresources: ["ephemeralcontainers"]);
+gatehouse_policy::policy!(SecretEnv, review, subresources: ["ephemeralcontainers"]);
 
 fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut Report<'_>) -> Result<(), ReadError> {
     if request.is("", "ConfigMap") {
