@@ -209,10 +209,11 @@ impl<'a> Around<'a> {
         self.host.is_whole()
     }
 
-    /// Every object of a kind in a namespace.
+    /// Every object of a kind in a namespace, save those that cannot be read: no API server has them, or they are of a kind
+    /// whose definition lets everything in, and then nobody is to stop all others with one of them.
     ///
     /// # Errors
-    /// Where the host does not answer, or an object is not of the shape that the view expects.
+    /// Where the host does not answer.
     pub fn in_namespace<V: DeserializeOwned>(&self, kind: &Kind<V>, namespace: &str) -> Result<Vec<V>, ContextError> {
         self.list(kind, Some(namespace))
     }
@@ -228,7 +229,7 @@ impl<'a> Around<'a> {
     fn list<V: DeserializeOwned>(&self, kind: &Kind<V>, namespace: Option<&str>) -> Result<Vec<V>, ContextError> {
         let mut found = Vec::new();
         self.each(&kind.asked, namespace, &mut |object| {
-            found.push(object.view().map_err(|error| kind.asked.unreadable(object, &error))?);
+            found.extend(object.view::<V>());
             Ok(())
         })?;
         Ok(found)
@@ -295,12 +296,5 @@ impl<'a> Around<'a> {
         });
         let foreign = || ContextError { what: namespace.to_owned(), reason: "gathered as another type".to_owned() };
         found.and_then(|found| found.downcast().map_err(|_| foreign()))
-    }
-}
-
-impl Asked {
-    fn unreadable(&self, object: &Node<'_>, error: &ReadError) -> ContextError {
-        let name = object.descend(&["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
-        ContextError { what: format!("{} {} {name}", self.api_version, self.kind), reason: error.to_string() }
     }
 }
