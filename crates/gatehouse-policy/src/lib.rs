@@ -17,6 +17,8 @@ pub mod quantity;
 
 #[cfg(feature = "around")]
 mod around;
+#[cfg(feature = "around")]
+mod autoscaler;
 mod bounds;
 #[cfg(all(feature = "around", target_arch = "wasm32"))]
 mod cluster;
@@ -37,6 +39,8 @@ mod workload;
 
 #[cfg(feature = "around")]
 pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Nothing, Query};
+#[cfg(feature = "around")]
+pub use autoscaler::{Autoscaler, Autoscalers, HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS, Scaler};
 pub use bounds::Bounds;
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::{File, FileError};
