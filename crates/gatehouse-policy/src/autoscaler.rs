@@ -3,41 +3,14 @@
 use std::collections::BinaryHeap;
 use std::fmt::{self, Display};
 
-use serde::Deserialize;
-
-use crate::around::{Around, ContextError, Gather, Kind};
-
-/// Kubernetes' own autoscalers.
-pub const HORIZONTAL_POD_AUTOSCALERS: Kind<Scaler> = Kind::new("autoscaling/v2", "HorizontalPodAutoscaler");
-/// Those of KEDA (<https://keda.sh/docs/latest/reference/scaledobject-spec/>).
-pub const SCALED_OBJECTS: Kind<Scaler> = Kind::new("keda.sh/v1alpha1", "ScaledObject");
+use crate::around::{Around, ContextError, Gather, Kind, Listed};
 
 /// What is read of an autoscaler.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Scaler {
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Spec {
-    scale_target_ref: Target,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Target {
-    kind: String,
-    name: String,
-}
+const FIELDS: &[&str] = &["spec.scaleTargetRef.kind", "spec.scaleTargetRef.name"];
+/// Kubernetes' own autoscalers.
+pub const HORIZONTAL_POD_AUTOSCALERS: Kind<Listed> = Kind::listed("autoscaling/v2", "HorizontalPodAutoscaler", FIELDS);
+/// Those of KEDA (<https://keda.sh/docs/latest/reference/scaledobject-spec/>).
+pub const SCALED_OBJECTS: Kind<Listed> = Kind::listed("keda.sh/v1alpha1", "ScaledObject", FIELDS);
 
 /// The autoscalers of a namespace, by what they scale.
 #[derive(Debug)]
@@ -47,7 +20,7 @@ pub struct Autoscalers(Vec<Autoscaler>);
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Autoscaler {
     target: (String, String),
-    /// KEDA makes a HorizontalPodAutoscaler for each of its own, which is the one to change: it comes first.
+    /// KEDA makes a `HorizontalPodAutoscaler` for each of its own, which is the one to change: it comes first.
     is_made: bool,
     kind: &'static str,
     name: String,
@@ -63,17 +36,17 @@ impl Gather for Autoscalers {
     fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
         let mut found = BinaryHeap::new();
         for (kind, is_made) in [(SCALED_OBJECTS, false), (HORIZONTAL_POD_AUTOSCALERS, true)] {
-            for Scaler { metadata, spec } in around.in_namespace(&kind, namespace)? {
-                let Target { kind: target, name } = spec.scale_target_ref;
+            around.each(&kind, Some(namespace), &mut |object| {
+                let target = |key| object.text(&["spec", "scaleTargetRef", key]);
                 // What KEDA takes it for; the API server refuses an autoscaler of Kubernetes without one.
-                let target = if target.is_empty() { "Deployment".to_owned() } else { target };
+                let of = if target("kind").is_empty() { "Deployment" } else { target("kind") };
                 found.push(Autoscaler {
-                    target: (target, name),
+                    target: (of.to_owned(), target("name").to_owned()),
                     is_made,
                     kind: kind.asked().kind,
-                    name: metadata.name,
+                    name: object.text(&["metadata", "name"]).to_owned(),
                 });
-            }
+            })?;
         }
         Ok(Self(found.into_sorted_vec()))
     }

@@ -38,9 +38,9 @@ mod view;
 mod workload;
 
 #[cfg(feature = "around")]
-pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Nothing, Query};
+pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Listed, Nothing, Query};
 #[cfg(feature = "around")]
-pub use autoscaler::{Autoscaler, Autoscalers, HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS, Scaler};
+pub use autoscaler::{Autoscaler, Autoscalers, HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS};
 pub use bounds::Bounds;
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::{File, FileError};
