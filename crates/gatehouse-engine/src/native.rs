@@ -18,6 +18,7 @@ pub const POLICIES: &[&Policy] = &[
     &service_exposure::POLICY,
     &persistent_storage::POLICY,
     &redis_cluster::POLICY,
+    &object_references::POLICY,
 ];
 
 /// The policy of that name.
