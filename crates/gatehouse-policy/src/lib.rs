@@ -26,6 +26,7 @@ mod cluster;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 mod finding;
+mod ids;
 mod members;
 mod metadata;
 mod path;
@@ -50,6 +51,7 @@ pub use finding::TextEdit;
 pub use finding::{
     Added, Edit, Finding, Fix, Level, MOST_LISTED, Message, Operation as PatchOperation, Place, Report, Rule, Verdict,
 };
+pub use ids::Ids;
 pub use members::Members;
 pub use metadata::Metadata;
 pub use node::Node;

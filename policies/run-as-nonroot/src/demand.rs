@@ -1,9 +1,8 @@
 //! What a field of a security context must be.
 
 use gatehouse_policy::node::Data;
-use gatehouse_policy::{Edit, Node, Path, Report, Rule};
+use gatehouse_policy::{Edit, Ids, Node, Path, Report, Rule};
 
-use crate::ids::Ids;
 use crate::view::{Container, Pod, SecurityContext, may_change_pod};
 
 /// What one field must be, in the security context of a pod or of a container.

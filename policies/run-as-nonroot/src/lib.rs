@@ -1,16 +1,14 @@
 //! Containers run as a user other than root, and as one of the team's.
 
 mod demand;
-mod ids;
 mod view;
 
 use gatehouse_policy::node::Data;
-use gatehouse_policy::{Context, Node, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{Context, Ids, Node, Path, ReadError, Report, Request, Settings, policy, rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::demand::Demand;
-use crate::ids::Ids;
 use crate::view::{Container, Pod, Sysctl};
 
 rules! {

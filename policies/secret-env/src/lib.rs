@@ -4,6 +4,9 @@
 //! What tells a secret: its name (`name.rs`) and what its value is not (`value.rs`, `reference.rs`), or its shape
 //! (`credentials.rs`, `token.rs`).
 
+// Another policy's module takes in no more than what tells a secret.
+#![cfg_attr(not(feature = "policy"), allow(dead_code))]
+
 mod annotation;
 mod ascii;
 mod base64;
@@ -225,6 +228,7 @@ impl Settings for SecretEnv {
     }
 }
 
+#[cfg(any(feature = "policy", not(target_arch = "wasm32")))]
 policy!(SecretEnv, review, subresources: ["ephemeralcontainers"]);
 
 fn review(request: &Request<'_>, context: &Context<'_, SecretEnv>, report: &mut Report<'_>) -> Result<(), ReadError> {
@@ -255,6 +259,27 @@ fn literal(what: impl Into<String>) -> Fault {
 type IsLiteral<'s> = dyn Fn(&str, &str, Reader) -> bool + 's;
 
 impl SecretEnv {
+    /// What is wrong with a variable outside a pod, such as an image's: what it does that gives a secret away, in words that
+    /// never hold it. A shell may have put the value together.
+    #[must_use]
+    pub fn exposed(&self, name: &str, value: &str) -> Option<String> {
+        let mut faults = Vec::new();
+        if self.is_literal(name, value, Reader::Script) {
+            faults.push(literal("is a literal"));
+        }
+        expose(value, Reader::Script, &mut faults);
+        faults.pop().map(|(_, what)| what)
+    }
+
+    /// Whether a variable is to hold a secret, by its name.
+    #[must_use]
+    pub fn is_name_of_secret(&self, name: &str) -> bool {
+        name::may_match(&self.names, name) && {
+            let name = Name::new(name);
+            name.is_sensitive(&self.names) && !name.matches(&self.except)
+        }
+    }
+
     fn is_literal(&self, name: &str, value: &str, reader: Reader) -> bool {
         if !name::may_match(&self.names, name)
             || (value::is_no_secret(value, reader) && credentials::find(value, reader).is_none())

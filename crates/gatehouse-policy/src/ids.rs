@@ -12,11 +12,13 @@ pub struct Ids(Vec<RangeInclusive<i64>>);
 
 impl Ids {
     /// Whether an id is among them.
+    #[must_use]
     pub fn contains(&self, id: i64) -> bool {
         self.0.iter().any(|range| range.contains(&id))
     }
 
     /// The id, if there is just one.
+    #[must_use]
     pub fn only(&self) -> Option<i64> {
         match self.0.as_slice() {
             [range] if range.start() == range.end() => Some(*range.start()),
