@@ -117,7 +117,11 @@ fn what_is_looked_at_is_not_judged_and_must_be_readable() {
     let arguments = ["--profile", "profile.yaml", "pod.yaml", "--context", "rest"];
     let answer = gatehouse(folder.path(), &arguments, "");
     assert_eq!(answer.status, 2, "{}", answer.err);
-    assert!(answer.err.contains("rest/broken.yaml:2:2: while parsing a flow mapping, did not find expected"), "{}", answer.err);
+    assert!(
+        answer.err.contains("rest/broken.yaml:2:2: while parsing a flow mapping, did not find expected"),
+        "{}",
+        answer.err
+    );
     assert!(answer.err.contains("checked 1 object in 1 file: 1 denied, 1 warning"), "{}", answer.err);
 }
 
