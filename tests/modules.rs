@@ -1,9 +1,10 @@
 //! The modules say what the linked-in policies say, byte for byte: on every case, every real admission review and every
 //! manifest in the repository. They answer whatever they are sent, and never trap.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatehouse_engine::POLICIES;
@@ -29,13 +30,40 @@ fn payload(request: &Value, settings: &Value) -> Vec<u8> {
     json!({"request": request, "settings": settings}).to_string().into_bytes()
 }
 
+/// Answers no question twice: a policy is to ask once for each kind and namespace.
+struct AskedOnce {
+    host: Own,
+    asked: Mutex<HashSet<(String, Vec<u8>)>>,
+}
+
+impl Answers for AskedOnce {
+    fn answer(&self, namespace: &str, operation: &str, payload: &[u8]) -> Option<Result<Vec<u8>, String>> {
+        let question = (format!("{namespace}/{operation}"), payload.to_vec());
+        let is_new = self.asked.lock().expect("no test panics while it asks").insert(question);
+        assert!(is_new, "{namespace}/{operation} is asked twice: {}", String::from_utf8_lossy(payload));
+        self.host.answer(namespace, operation, payload)
+    }
+}
+
+/// A host that has no answer.
+struct Silent;
+
+const SILENCE: &str = "the API server is not reachable";
+
+impl Answers for Silent {
+    fn answer(&self, _: &str, _: &str, _: &[u8]) -> Option<Result<Vec<u8>, String>> {
+        Some(Err(SILENCE.to_owned()))
+    }
+}
+
 /// Both answers to the same payload, with their JSON annotations as they stand.
 fn same_answer(policy: &Policy, module: &Module, payload: &[u8]) -> Value {
     let sent: Value = serde_json::from_slice(payload).unwrap_or_default();
     let host = Arc::new(surroundings(policy, &sent["request"]));
     let native = validate_among(policy, payload, &*host).expect("it answers");
     let native: Value = serde_json::from_slice(&native).expect("in JSON");
-    let answers: Arc<dyn Answers> = Arc::new(Own(host));
+    let asked = Arc::new(AskedOnce { host: Own(host), asked: Mutex::default() });
+    let answers: Arc<dyn Answers> = Arc::clone(&asked) as _;
     let answer = module.call_among("validate", payload, &answers);
     let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", policy.name));
     let wasm: Value = serde_json::from_slice(&answer).expect("a module answers in JSON");
@@ -66,6 +94,43 @@ fn modules_say_what_linked_in_policies_say() {
                 same_answer(policy, module, &payload(&create(&object), &settings));
             }
         }
+    }
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_no_pass() {
+    let silent: Arc<dyn Answers> = Arc::new(Silent);
+    for (policy, module) in modules().into_iter().filter(|(policy, _)| policy.looks_around()) {
+        // A rollout is then judged as if nothing were around it.
+        let mut refused = policy.name == "rollout";
+        for (_, file, case) in all_cases().into_iter().filter(|(of, ..)| of.name == policy.name) {
+            let (Some(request), Some(expected)) = (case.request(), &case.findings) else { continue };
+            if request["around"].is_null() || expected.is_empty() {
+                continue;
+            }
+            let ask = |settings: &Value| -> Value {
+                let answer = module.call_among("validate", &payload(&request, settings), &silent);
+                serde_json::from_slice(&answer.expect("it answers")).expect("in JSON")
+            };
+            let mut settings = case.settings();
+            let answer = ask(&settings);
+            let name = format!("{}/{file}: {}", policy.name, case.name);
+            if answer["code"] != json!(500) {
+                // What the object itself tells is found without asking.
+                let findings = answer["audit_annotations"][FINDINGS_ANNOTATION].as_str().unwrap_or_default();
+                assert!(policy.name == "rollout" || !findings.is_empty(), "{name}: {answer}");
+                continue;
+            }
+            refused = true;
+            assert_eq!(answer["accepted"], json!(false), "{name}");
+            assert!(answer["message"].as_str().unwrap_or_default().contains(SILENCE), "{name}: {answer}");
+            settings["onContextError"] = json!("warn");
+            let answer = ask(&settings);
+            assert_ne!(answer["code"], json!(500), "{name}: {answer}");
+            let warnings = answer["warnings"].to_string();
+            assert!(warnings.contains("is not known") && warnings.contains("context]"), "{name}: {answer}");
+        }
+        assert!(refused, "{} refuses nothing", policy.name);
     }
 }
 

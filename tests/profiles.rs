@@ -28,6 +28,33 @@ fn matched(rules: &Value) -> BTreeSet<[String; 4]> {
     all
 }
 
+/// The kinds that a policy may look at beside the one it judges: an API version and a kind each.
+fn context(resources: &Value) -> BTreeSet<[String; 2]> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let resources = resources.as_array().into_iter().flatten();
+    resources.map(|resource| [text(&resource["apiVersion"]), text(&resource["kind"])]).collect()
+}
+
+/// What a policy asks for and its manifest does not name, a policy server refuses; what it names and nobody asks for, it lets a
+/// policy read for nothing.
+#[test]
+fn metadata_and_profiles_name_the_kinds_that_policies_ask_for() {
+    for policy in POLICIES {
+        let metadata: Value = serde_json::from_str(policy.metadata).expect("metadata is JSON");
+        let asked: BTreeSet<_> =
+            policy.asks.iter().map(|asked| [asked.api_version.to_owned(), asked.kind.to_owned()]).collect();
+        assert_eq!(context(&metadata["contextAwareResources"]), asked, "{}: metadata.yml", policy.name);
+        for profile in PROFILES {
+            for manifest in profile_manifests(profile) {
+                let spec = &manifest["spec"];
+                if spec["module"].as_str().is_some_and(|module| module.contains(&format!("/{}:", policy.name))) {
+                    assert_eq!(context(&spec["contextAwareResources"]), asked, "{profile}: {}", policy.name);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn profiles_hold_every_policy_with_its_rules() {
     let foreign = json!([{

@@ -19,6 +19,7 @@ pub const POLICIES: &[&Policy] = &[
     &persistent_storage::POLICY,
     &redis_cluster::POLICY,
     &image_config::POLICY,
+    &object_references::POLICY,
 ];
 
 /// The policy of that name.

@@ -39,14 +39,25 @@ pub struct Asked {
     pub label_selector: &'static str,
     /// Which of its objects are asked for, by a field selector; empty for all.
     pub field_selector: &'static str,
-    fields: fn() -> Vec<String>,
+    fields: Fields,
+}
+
+/// Which fields are asked for.
+#[derive(Clone, Copy, Debug)]
+enum Fields {
+    OfView(fn() -> Vec<String>),
+    Listed(&'static [&'static str]),
 }
 
 impl Asked {
-    /// The fields that its view names, as field masks have them: `spec.ports.port` is that of every item of `spec.ports`.
+    /// The fields that its view names, or that are listed, as field masks have them: `spec.ports.port` is that of every item
+    /// of `spec.ports`.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
-        (self.fields)()
+        match self.fields {
+            Fields::OfView(fields) => fields(),
+            Fields::Listed(fields) => fields.iter().map(|field| (*field).to_owned()).collect(),
+        }
     }
 
     /// Its API group; empty for the core group.
@@ -60,7 +71,27 @@ impl<V: DeserializeOwned> Kind<V> {
     /// The kind of that API version and name.
     #[must_use]
     pub const fn new(api_version: &'static str, kind: &'static str) -> Self {
-        let asked = Asked { api_version, kind, label_selector: "", field_selector: "", fields: view::fields::<V> };
+        Self::asking(api_version, kind, Fields::OfView(view::fields::<V>))
+    }
+}
+
+impl Kind<Listed> {
+    /// The kind of that API version and name, of which these fields are asked for, beside the name. A view is a thousand bytes of
+    /// a module for each of its structs: a policy that asks for many kinds, and little of each, is better off with
+    /// [`Around::each`].
+    #[must_use]
+    pub const fn listed(api_version: &'static str, kind: &'static str, fields: &'static [&'static str]) -> Self {
+        Self::asking(api_version, kind, Fields::Listed(fields))
+    }
+}
+
+/// In the place of a view: the objects of the kind are looked at as they are.
+#[derive(Debug)]
+pub struct Listed;
+
+impl<V> Kind<V> {
+    const fn asking(api_version: &'static str, kind: &'static str, fields: Fields) -> Self {
+        let asked = Asked { api_version, kind, label_selector: "", field_selector: "", fields };
         Self { asked, view: PhantomData }
     }
 
@@ -167,7 +198,8 @@ pub trait Gather: Sized + Send + Sync + 'static {
 #[derive(Default)]
 pub struct Gathered(Mutex<Vec<Entry>>);
 
-type Entry = (TypeId, String, Result<Arc<dyn Any + Send + Sync>, ContextError>);
+type Entry = (TypeId, String, Result<Kept, ContextError>);
+type Kept = Arc<dyn Any + Send + Sync>;
 
 impl fmt::Debug for Gathered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,10 +241,11 @@ impl<'a> Around<'a> {
         self.host.is_whole()
     }
 
-    /// Every object of a kind in a namespace.
+    /// Every object of a kind in a namespace, save those that cannot be read: no API server has them, or they are of a kind
+    /// whose definition lets everything in, and then nobody is to stop all others with one of them.
     ///
     /// # Errors
-    /// Where the host does not answer, or an object is not of the shape that the view expects.
+    /// Where the host does not answer.
     pub fn in_namespace<V: DeserializeOwned>(&self, kind: &Kind<V>, namespace: &str) -> Result<Vec<V>, ContextError> {
         self.list(kind, Some(namespace))
     }
@@ -227,14 +260,30 @@ impl<'a> Around<'a> {
 
     fn list<V: DeserializeOwned>(&self, kind: &Kind<V>, namespace: Option<&str>) -> Result<Vec<V>, ContextError> {
         let mut found = Vec::new();
-        self.each(&kind.asked, namespace, &mut |object| {
-            found.push(object.view().map_err(|error| kind.asked.unreadable(object, &error))?);
+        self.hand_over(&kind.asked, namespace, &mut |object| {
+            found.extend(object.view::<V>());
             Ok(())
         })?;
         Ok(found)
     }
 
-    fn each(&self, asked: &Asked, namespace: Option<&str>, each: &mut Each<'_>) -> Result<(), ContextError> {
+    /// Hands over every object of a kind in a namespace, or in the cluster with `None`: at least the fields that are listed.
+    ///
+    /// # Errors
+    /// As for [`Self::in_namespace`].
+    pub fn each(
+        &self,
+        kind: &Kind<Listed>,
+        namespace: Option<&str>,
+        each: &mut dyn FnMut(&Node<'_>),
+    ) -> Result<(), ContextError> {
+        self.hand_over(&kind.asked, namespace, &mut |object| {
+            each(object);
+            Ok(())
+        })
+    }
+
+    fn hand_over(&self, asked: &Asked, namespace: Option<&str>, each: &mut Each<'_>) -> Result<(), ContextError> {
         let judged = self.judged.filter(|judged| {
             judged.is(asked.group(), asked.kind) && namespace.is_none_or(|namespace| namespace == judged.namespace)
         });
@@ -273,34 +322,40 @@ impl<'a> Around<'a> {
     /// # Errors
     /// Those of [`Gather::gather`].
     pub fn gathered<G: Gather>(&self, namespace: &str) -> Result<Arc<G>, ContextError> {
-        let entries = || self.gathered.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (TypeId::of::<G>(), namespace);
+        let make = || G::gather(self, namespace).map(|made| Arc::new(made) as Kept);
+        let foreign = || ContextError { what: namespace.to_owned(), reason: "gathered as another type".to_owned() };
+        self.gathered.find(TypeId::of::<G>(), namespace, &make)?.downcast().map_err(|_| foreign())
+    }
+}
+
+impl Gathered {
+    /// What has been gathered, or is made now. Apart from what it is: a module has a copy of all that depends on a type for
+    /// each type.
+    fn find(
+        &self,
+        of: TypeId,
+        namespace: &str,
+        make: &dyn Fn() -> Result<Kept, ContextError>,
+    ) -> Result<Kept, ContextError> {
+        let entries = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (of, namespace);
         let place = |entries: &[Entry]| entries.binary_search_by(|(of, name, _)| (*of, name.as_str()).cmp(&key));
         let found = {
             let entries = entries();
             place(&entries).ok().and_then(|at| entries.get(at).map(|(.., found)| found.clone()))
         };
-        let found = found.unwrap_or_else(|| {
+        found.unwrap_or_else(|| {
             // Not under the lock: gathering asks for what else is gathered. Two threads may gather the same, and the first one's
             // is kept.
-            let made = G::gather(self, namespace).map(|made| Arc::new(made) as Arc<dyn Any + Send + Sync>);
+            let kept = make();
             let mut entries = entries();
             match place(&entries) {
-                Ok(at) => entries.get(at).map_or(made, |(.., found)| found.clone()),
+                Ok(at) => entries.get(at).map_or(kept, |(.., found)| found.clone()),
                 Err(at) => {
-                    entries.insert(at, (key.0, namespace.to_owned(), made.clone()));
-                    made
+                    entries.insert(at, (of, namespace.to_owned(), kept.clone()));
+                    kept
                 }
             }
-        });
-        let foreign = || ContextError { what: namespace.to_owned(), reason: "gathered as another type".to_owned() };
-        found.and_then(|found| found.downcast().map_err(|_| foreign()))
-    }
-}
-
-impl Asked {
-    fn unreadable(&self, object: &Node<'_>, error: &ReadError) -> ContextError {
-        let name = object.descend(&["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
-        ContextError { what: format!("{} {} {name}", self.api_version, self.kind), reason: error.to_string() }
+        })
     }
 }

@@ -18,6 +18,8 @@ pub mod tag;
 
 #[cfg(feature = "around")]
 mod around;
+#[cfg(feature = "around")]
+mod autoscaler;
 mod bounds;
 #[cfg(all(feature = "around", target_arch = "wasm32"))]
 mod cluster;
@@ -38,7 +40,9 @@ mod view;
 mod workload;
 
 #[cfg(feature = "around")]
-pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Nothing, Query};
+pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Listed, Nothing, Query};
+#[cfg(feature = "around")]
+pub use autoscaler::{Autoscaler, Autoscalers, HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS};
 pub use bounds::Bounds;
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::{File, FileError};

@@ -227,6 +227,30 @@ impl<'a> Node<'a> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
+    /// The text at the end of a chain of members; empty where there is none.
+    #[must_use]
+    pub fn text(&self, keys: &[&str]) -> &str {
+        self.descend(keys).and_then(Node::as_str).unwrap_or_default()
+    }
+
+    /// The items at the end of a chain of members; none where there is no array.
+    #[must_use]
+    pub fn items(&self, keys: &[&str]) -> &[Node<'a>] {
+        match self.descend(keys).map(|node| &node.data) {
+            Some(Data::Array(items)) => items,
+            _ => &[],
+        }
+    }
+
+    /// The members at the end of a chain of members; none where there is no object.
+    #[must_use]
+    pub fn members(&self, keys: &[&str]) -> &[Member<'a>] {
+        match self.descend(keys).map(|node| &node.data) {
+            Some(Data::Object(members)) => members,
+            _ => &[],
+        }
+    }
+
     /// As [`Self::descend`], where everything on the way that is there must be an object.
     ///
     /// # Errors

@@ -326,10 +326,11 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
     /// Where a field that a view names has another type than the API gives it, and where a pod has no container: nobody
     /// could have meant that, and nothing would be judged.
     pub fn read(request: &Request<'r>, exempt: &Exempt) -> Result<Vec<Self>, ReadError> {
+        let specs = pod_specs(request)?;
+        let lacking = lacking(request, &specs);
         let read = |(path, node)| Self::at_place(request, path, node, exempt);
-        let pods = pod_specs(request)?.into_iter().map(read).collect::<Result<_, _>>()?;
-        require_containers(request)?;
-        Ok(pods)
+        let pods = specs.into_iter().map(read).collect::<Result<_, _>>()?;
+        lacking.map_or(Ok(pods), Err)
     }
 
     fn at_place(request: &Request<'r>, path: Path, node: &'r Node<'r>, exempt: &Exempt) -> Result<Self, ReadError> {
@@ -378,10 +379,14 @@ impl<'r, S: Deserialize<'r>, C: Deserialize<'r>> Pod<'r, S, C> {
 /// Where the object is a workload of Kubernetes' own and its pod has no container, or has none where a pod of another
 /// kind's is.
 pub fn require_containers(request: &Request<'_>) -> Result<(), ReadError> {
+    lacking(request, &pod_specs(request)?).map_or(Ok(()), Err)
+}
+
+/// The error of [`require_containers`], if there is one.
+fn lacking(request: &Request<'_>, specs: &[(Path, &Node<'_>)]) -> Option<ReadError> {
     if !request.subresource.is_empty() {
-        return Ok(());
+        return None;
     }
-    let specs = pod_specs(request)?;
     let lacks = |node: &Node<'_>| match node.get("containers").map(|containers| &containers.data) {
         None => true,
         Some(Data::Array(containers)) => containers.is_empty(),
@@ -389,13 +394,10 @@ pub fn require_containers(request: &Request<'_>) -> Result<(), ReadError> {
     };
     let at = match specs.iter().find(|(_, node)| lacks(node)) {
         Some((path, _)) => path.clone(),
-        None if specs.is_empty() => match pod_spec_path(request.group, request.kind) {
-            Some(keys) => Path::of(keys),
-            None => return Ok(()),
-        },
-        None => return Ok(()),
+        None if specs.is_empty() => Path::of(pod_spec_path(request.group, request.kind)?),
+        None => return None,
     };
-    Err(ReadError { path: at.key("containers"), reason: "a pod needs at least one container, found none".to_owned() })
+    Some(ReadError { path: at.key("containers"), reason: "a pod needs at least one container, found none".to_owned() })
 }
 
 /// The containers of a list by their names.

@@ -206,8 +206,9 @@ impl Check {
             unread.push(Problem::of_file(path.display().to_string(), reason.clone()));
         }
         let around = self.around(&mut checker, &inputs, &context, &mut unread);
-        for problem in &unread {
-            fail(&format!("{}: {}", problem.file, problem.message));
+        for Problem { file, span, message, .. } in &unread {
+            let place = if span.line > 0 { format!(":{}:{}", span.line, span.column) } else { String::new() };
+            fail(&format!("{file}{place}: {message}"));
         }
         let mut summary = checker.run(&inputs.inputs, around, render, &mut output)?;
         summary.problems += unread.len();
