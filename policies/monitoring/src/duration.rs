@@ -40,8 +40,8 @@ impl Duration {
         }
         let (mut rest, mut units, mut all) = (text, &UNITS[..], 0_u64);
         while !rest.is_empty() {
-            let (digits, after) = rest.split_at(run(rest, |byte| byte.is_ascii_digit()));
-            let (unit, after) = after.split_at(run(after, |byte| !byte.is_ascii_digit()));
+            let (digits, after) = rest.split_at_checked(run(rest, |byte| byte.is_ascii_digit())).unwrap_or_default();
+            let (unit, after) = after.split_at_checked(run(after, |byte| !byte.is_ascii_digit())).unwrap_or_default();
             let place = units.iter().position(|(known, _)| *known == unit)?;
             let amount = digits.parse::<u64>().ok()?.checked_mul(units[place].1)?;
             all = all.checked_add(amount).filter(|all| *all <= LONGEST)?;

@@ -4,7 +4,9 @@
 use gatehouse_policy::{Edit, Members, Path, Port, ReadError, Report, Request};
 use serde::Deserialize;
 
-use crate::{ENDPOINT, INTERVAL, Monitoring, SELECTOR, TIMEOUT, duration};
+use crate::duration::Duration;
+use crate::subject::Subject;
+use crate::{ENDPOINT, INTERVAL, Monitoring, SELECTOR, TIMEOUT};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -83,11 +85,6 @@ impl Endpoint<'_> {
             || (is_pod_monitor && self.port_number != 0)
             || self.relabelings.iter().any(Relabeling::selects_port)
     }
-
-    /// What it is called in messages.
-    fn name(&self) -> String {
-        if self.port.is_empty() { "endpoint".to_owned() } else { format!("endpoint {}", self.port) }
-    }
 }
 
 /// Judges a `ServiceMonitor` or a `PodMonitor`.
@@ -114,54 +111,46 @@ pub fn judge(request: &Request<'_>, settings: &Monitoring, report: &mut Report<'
         if report.is_full() {
             break;
         }
-        let at = |field: &'static str| list().index(index).key(field);
+        let path = || list().index(index);
+        let mut subject = Subject { report, path: &path, kind: "endpoint", name: endpoint.port };
         if !endpoint.has_port(is_pod_monitor) {
-            let message = || format!("{} has no {ports}, so that every port is scraped, expected one", endpoint.name());
-            report.add(&ENDPOINT, || at("port"), message);
+            let message = format_args!("has no {ports}, so that every port is scraped, expected one");
+            subject.add(&ENDPOINT, &["port"], message);
         }
-        judge_times(endpoint, &at, settings, report);
+        judge_times(endpoint, settings, &mut subject);
     }
     Ok(())
 }
 
 /// Judges how often an endpoint is scraped, and how long that may take.
-fn judge_times(
-    endpoint: &Endpoint<'_>,
-    at: &impl Fn(&'static str) -> Path,
-    settings: &Monitoring,
-    report: &mut Report<'_>,
-) {
-    let what = || endpoint.name();
+fn judge_times(endpoint: &Endpoint<'_>, settings: &Monitoring, subject: &mut Subject<'_, '_>) {
     let fields = [("interval", endpoint.interval), ("scrapeTimeout", endpoint.scrape_timeout)];
-    let [Ok(interval), Ok(timeout)] = fields.map(|(field, text)| duration(text, what, || at(field), field, report))
-    else {
-        return;
-    };
+    let [Ok(interval), Ok(timeout)] = fields.map(|(field, text)| subject.duration(field, text)) else { return };
     let default = settings.default_interval;
     // To Prometheus an interval of 0 is as none; the operator compares with 0.
     let effective = interval.filter(|interval| !interval.is_zero()).unwrap_or(default);
-    let bound = settings.interval.nearest(effective);
-    let source = if effective == interval.unwrap_or_default() { "" } else { ", the default" };
-    if bound != effective {
-        let side = if bound < effective { "at most" } else { "at least" };
-        let message = || format!("{}: interval is {effective}{source}, expected {side} {bound}", what());
-        let mut edits = vec![Edit::set(at("interval"), bound.to_string())];
-        if timeout.is_some_and(|timeout| timeout > bound) {
-            edits.push(Edit::set(at("scrapeTimeout"), bound.to_string()));
-        }
-        report.add(&INTERVAL, || at("interval"), message).unsafe_fix(edits);
-    }
     let compared = interval.unwrap_or(default);
+    let is_bounded = subject.report.level(&INTERVAL).is_some();
+    let bound = if is_bounded { settings.interval.nearest(effective) } else { effective };
+    let set = |field: &'static str, time: Duration, subject: &Subject<'_, '_>| {
+        Edit::set(subject.at(&[field]), time.to_string())
+    };
+    let mut within = vec![set("interval", bound, subject)];
+    if timeout.is_some_and(|timeout| timeout > bound) {
+        within.push(set("scrapeTimeout", bound, subject));
+    }
+    if bound != effective {
+        let source = if interval == Some(effective) { "" } else { ", the default" };
+        let side = if bound < effective { "at most" } else { "at least" };
+        let message = format_args!("interval is {effective}{source}, expected {side} {bound}");
+        subject.add(&INTERVAL, &["interval"], message).unsafe_fix(within.clone());
+    }
     if let Some(timeout) = timeout.filter(|timeout| *timeout > compared) {
         let source = if interval.is_some() { "" } else { ", the default" };
-        let message =
-            || format!("{}: scrapeTimeout is {timeout}, expected at most its interval, {compared}{source}", what());
-        // Whichever of the two is mended, the timeout is within the interval.
-        let most = compared.min(bound);
-        let fix = (!most.is_zero()).then(|| Edit::set(at("scrapeTimeout"), most.to_string()));
-        let added = report.add(&TIMEOUT, || at("scrapeTimeout"), message);
-        if let Some(edit) = fix {
-            added.unsafe_fix([edit]);
-        }
+        // A longer interval is long enough for more; else the timeout fits both the interval as it is and one that is mended.
+        let is_mended = bound != effective && bound > compared;
+        let fix = if is_mended { within } else { vec![set("scrapeTimeout", compared.min(bound), subject)] };
+        let message = format_args!("scrapeTimeout is {timeout}, expected at most its interval, {compared}{source}");
+        subject.add(&TIMEOUT, &["scrapeTimeout"], message).unsafe_fix(fix);
     }
 }

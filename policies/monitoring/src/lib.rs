@@ -5,6 +5,7 @@ mod endpoint;
 mod escape;
 mod promql;
 mod rule;
+mod subject;
 mod template;
 
 use gatehouse_policy::glob::Glob;
@@ -279,23 +280,4 @@ fn review(request: &Request<'_>, context: &Context<'_, Monitoring>, report: &mut
         ("monitoring.coreos.com", "PrometheusRule") => rule::judge(request, context.settings, report),
         _ => Ok(()),
     }
-}
-
-/// Reads a duration of an object, and reports one that is none. Nothing is none, too.
-fn duration(
-    text: &str,
-    what: impl Fn() -> String,
-    place: impl Fn() -> Path,
-    field: &str,
-    report: &mut Report<'_>,
-) -> Result<Option<Duration>, ()> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let duration = Duration::parse(text);
-    if duration.is_none() {
-        let message = || format!("{}: {field} is {text:?}, expected a duration such as 30s or 1h30m", what());
-        report.add(&DURATION, place, message);
-    }
-    duration.map(Some).ok_or(())
 }

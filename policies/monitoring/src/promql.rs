@@ -47,12 +47,12 @@ pub enum Wrong<'e> {
     Unknown(&'e str),
     /// How many arguments a function has.
     Arguments {
-        function: Function<'e>,
+        function: &'static Function,
         found: usize,
     },
     /// An argument of the wrong type.
     Argument {
-        function: Function<'e>,
+        function: &'static Function,
         expected: Type,
         found: Type,
     },
@@ -89,13 +89,7 @@ impl Display for Wrong<'_> {
                 write!(f, ", expected {expected}")
             }
             Self::Open(bracket) => write!(f, "{bracket:?} is not closed"),
-            Self::Unknown(name) => {
-                write!(f, "there is no function {name}")?;
-                match nearest(name, functions::names()) {
-                    Some(near) => write!(f, ", did you mean {near}?"),
-                    None => Ok(()),
-                }
-            }
+            Self::Unknown(name) => unknown(f, name, &mut functions::names()),
             Self::Arguments { function, found } => {
                 let (least, most) = function.bounds();
                 write!(f, "{} has {found} arguments, expected ", function.name)?;
@@ -112,6 +106,15 @@ impl Display for Wrong<'_> {
             Self::Regex { pattern, reason } => write!(f, "the regular expression {pattern} has {reason}"),
             Self::Not(what) => f.write_str(what),
         }
+    }
+}
+
+/// Says that there is no function of a name, and which one may be meant.
+pub fn unknown(f: &mut fmt::Formatter<'_>, name: &str, known: &mut dyn Iterator<Item = &'static str>) -> fmt::Result {
+    write!(f, "there is no function {name}")?;
+    match nearest(name, known) {
+        Some(near) => write!(f, ", did you mean {near}?"),
+        None => Ok(()),
     }
 }
 

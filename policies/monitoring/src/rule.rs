@@ -4,17 +4,17 @@
 //! <https://github.com/prometheus-operator/prometheus-operator/blob/main/pkg/operator/rules.go>, `Validate` in
 //! <https://github.com/prometheus/prometheus/blob/main/model/rulefmt/rulefmt.go>).
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use gatehouse_policy::{Members, Path, ReadError, Report, Request, Sorted, glob};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::duration::Duration;
-use crate::promql::Type;
+use crate::promql::{self, Fault, Type};
+use crate::subject::Subject;
 use crate::{
-    DESCRIPTION, DUPLICATE, FOR, Monitoring, PROMQL, RECORD_NAME, RULE, SEVERITY, SUMMARY, TEMPLATE, duration, promql,
-    template,
+    DESCRIPTION, DUPLICATE, FOR, Monitoring, PROMQL, RECORD_NAME, RULE, SEVERITY, SUMMARY, TEMPLATE, template,
 };
 
 #[derive(Default, Deserialize)]
@@ -99,12 +99,12 @@ impl<'de: 'r, 'r> Deserialize<'de> for Expression<'r> {
 }
 
 impl Rule<'_> {
-    /// What it is called in messages.
-    fn name(&self) -> String {
+    /// What it is, and its name.
+    fn name(&self) -> (&'static str, &str) {
         match (self.alert, self.record) {
-            ("", "") => "rule".to_owned(),
-            ("", record) => format!("record {record}"),
-            (alert, _) => format!("alert {alert}"),
+            ("", "") => ("rule", ""),
+            ("", record) => ("record", record),
+            (alert, _) => ("alert", alert),
         }
     }
 
@@ -134,91 +134,105 @@ pub fn judge(request: &Request<'_>, settings: &Monitoring, report: &mut Report<'
     let names: Sorted<'_> = groups.iter().enumerate().map(|(place, group)| (group.name, place)).collect();
     for (place, group) in groups.iter().enumerate() {
         let path = || at(place);
+        let mut subject = Subject { report: &mut *report, path: &path, kind: "group", name: group.name };
         if names.first(group.name) != Some(place) {
-            let message = || format!("group {}: there is another of that name, expected one", group.name);
-            report.add(&DUPLICATE, || path().key("name"), message);
+            subject.add(&DUPLICATE, &["name"], format_args!("there is another of that name, expected one"));
         }
         for (field, text) in [("interval", group.interval), ("query_offset", group.query_offset)] {
-            let _ = duration(text, || format!("group {}", group.name), || path().key(field), field, report);
+            let _ = subject.duration(field, text);
         }
+        let duplicates = duplicates(group);
         for (place, rule) in group.rules.iter().enumerate() {
             if report.is_full() {
                 return Ok(());
             }
             let path = || path().key("rules").index(place);
-            judge_rule(rule, &path, report);
-            if !rule.alert.is_empty() {
-                judge_alert(rule, group, &path, settings, report);
+            let (kind, name) = rule.name();
+            let mut subject = Subject { report: &mut *report, path: &path, kind, name };
+            judge_rule(rule, &mut subject);
+            judge_expression(rule.expr, &mut subject);
+            if kind == "alert" {
+                judge_alert(rule, group, settings, &mut subject);
+            }
+            if let Some(Some(first)) = duplicates.get(place) {
+                let message = format_args!("rules[{first}] of the group is the same, with its expr and labels");
+                subject.add(&DUPLICATE, &[], message);
             }
         }
-        judge_duplicates(group, &path, report);
     }
     Ok(())
 }
 
 /// What holds for every rule.
-fn judge_rule(rule: &Rule<'_>, path: &impl Fn() -> Path, report: &mut Report<'_>) {
-    let refuse = |report: &mut Report<'_>, field: &'static str, what: &str| {
-        let place = || if field.is_empty() { path() } else { path().key(field) };
-        report.add(&RULE, place, || format!("{}: {what}", rule.name()));
-    };
+fn judge_rule(rule: &Rule<'_>, subject: &mut Subject<'_, '_>) {
+    let times = [("for", rule.r#for), ("keep_firing_for", rule.keep_firing_for)];
+    let times = times.map(|(field, text)| (field, subject.duration(field, text)));
     match (rule.alert, rule.record) {
-        ("", "") => refuse(report, "", "has neither alert nor record, expected one of them"),
+        ("", "") => {
+            subject.add(&RULE, &[], format_args!("has neither alert nor record, expected one of them"));
+        }
         ("", record) => {
-            for (field, text) in [("for", rule.r#for), ("keep_firing_for", rule.keep_firing_for)] {
-                if !matches!(text, "" | "0" | "0s") {
-                    refuse(report, field, &format!("has {field}, which is for alerts alone"));
+            for (field, time) in times {
+                if time.is_ok_and(|time| time.is_some_and(|time| !time.is_zero())) {
+                    subject.add(&RULE, &[field], format_args!("has {field}, which is for alerts alone"));
                 }
             }
             if !rule.annotations.is_empty() {
-                refuse(report, "annotations", "has annotations, which are for alerts alone");
+                let message = format_args!("has annotations, which are for alerts alone");
+                subject.add(&RULE, &["annotations"], message);
             }
-            if record.contains(['{', '}']) {
-                refuse(report, "record", "has braces in its name, expected the name of a metric");
+            if record.bytes().any(|byte| matches!(byte, b'{' | b'}')) {
+                let message = format_args!("has braces in its name, expected the name of a metric");
+                subject.add(&RULE, &["record"], message);
             }
             if !is_level_metric_operations(record) {
-                let message = || format!("record {record}: expected a name of the form level:metric:operations");
-                report.add(&RECORD_NAME, || path().key("record"), message);
+                subject.add(
+                    &RECORD_NAME,
+                    &["record"],
+                    format_args!("expected a name of the form level:metric:operations"),
+                );
             }
         }
         (_, "") => {}
-        _ => refuse(report, "record", "has both alert and record, expected one of them"),
+        _ => {
+            subject.add(&RULE, &["record"], format_args!("has both alert and record, expected one of them"));
+        }
     }
     if rule.labels.get("__name__").is_some() {
-        refuse(report, "labels", "has the label __name__, which is the name of the series");
+        let message = format_args!("has the label __name__, which is the name of the series");
+        subject.add(&RULE, &["labels", "__name__"], message);
     }
-    for (field, text) in [("for", rule.r#for), ("keep_firing_for", rule.keep_firing_for)] {
-        let _ = duration(text, || rule.name(), || path().key(field), field, report);
-    }
-    let expression = match rule.expr {
+}
+
+fn judge_expression(expression: Expression<'_>, subject: &mut Subject<'_, '_>) {
+    let text = match expression {
         Expression::Number(_) => return,
         Expression::Text(text) => text,
         Expression::Absent => "",
     };
-    let wrong = match promql::check(expression) {
-        Ok(Type::Scalar | Type::Vector) => return,
-        Ok(found) => Err(found),
-        Err(fault) => Ok(fault),
-    };
-    let message = || match wrong {
-        _ if expression.is_empty() => format!("{}: has no expr, expected one", rule.name()),
-        Ok(fault) => {
-            let place = place(expression, fault.at);
-            format!("{}: Prometheus cannot read expr: {} ({place})", rule.name(), fault.wrong)
+    match promql::check(text) {
+        Ok(Type::Scalar | Type::Vector) => {}
+        Ok(found) => {
+            let message = format_args!("expr gives {found}, expected an instant vector or a scalar");
+            subject.add(&PROMQL, &["expr"], message);
         }
-        Err(found) => {
-            format!("{}: expr gives {found}, expected an instant vector or a scalar", rule.name())
+        Err(_) if text.is_empty() => {
+            subject.add(&PROMQL, &["expr"], format_args!("has no expr, expected one"));
         }
-    };
-    report.add(&PROMQL, || path().key("expr"), message);
+        Err(Fault { at, wrong }) => {
+            let (line, column) = place(text, at);
+            let message = format_args!("Prometheus cannot read expr: {wrong} (line {line}, column {column})");
+            subject.add(&PROMQL, &["expr"], message);
+        }
+    }
 }
 
 /// A place in an expression, as people count.
-fn place(text: &str, at: usize) -> String {
+fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
-    format!("line {line}, column {column}")
+    (line, column)
 }
 
 /// `job:http_requests:rate5m`, of which the level and the operations may be nothing
@@ -229,73 +243,64 @@ fn is_level_metric_operations(name: &str) -> bool {
 }
 
 /// What holds for alerts.
-fn judge_alert(
-    rule: &Rule<'_>,
-    group: &Group<'_>,
-    path: &impl Fn() -> Path,
-    settings: &Monitoring,
-    report: &mut Report<'_>,
-) {
-    let alert = rule.alert;
-    let is_signal = glob::any(&settings.signals, alert);
+fn judge_alert(rule: &Rule<'_>, group: &Group<'_>, settings: &Monitoring, subject: &mut Subject<'_, '_>) {
+    let is_signal = glob::any(&settings.signals, rule.alert);
     // A label of the rule hides that of its group, even where it is empty.
     let severity = rule.labels.get("severity").or_else(|| group.labels.get("severity")).copied().unwrap_or_default();
-    let severities = &settings.severities;
-    let is_known = severities.is_empty() || severities.iter().any(|known| known == severity);
-    // What a template makes of it is not known.
-    if severity.is_empty() || (!is_known && !is_signal && !severity.contains("{{")) {
-        let message = || {
-            let expected =
-                if severities.is_empty() { "one".to_owned() } else { format!("one of {}", severities.join(", ")) };
-            if severity.is_empty() {
-                format!("alert {alert}: has no label severity, expected {expected}")
-            } else {
-                format!("alert {alert}: severity is {severity:?}, expected {expected}")
-            }
-        };
-        report.add(&SEVERITY, || path().key("labels").key("severity"), message);
+    let expected = OneOf(&settings.severities);
+    if severity.is_empty() {
+        let message = format_args!("has no label severity, expected {expected}");
+        subject.add(&SEVERITY, &["labels", "severity"], message);
+    } else if !is_signal && !expected.has(severity) && template::first_action(severity).is_none() {
+        let message = format_args!("severity is {severity:?}, expected {expected}");
+        subject.add(&SEVERITY, &["labels", "severity"], message);
     }
     for (rule_of, name) in [(&SUMMARY, "summary"), (&DESCRIPTION, "description")] {
         if rule.annotations.get(name).is_none_or(|text| text.trim_ascii().is_empty()) {
-            let message = || format!("alert {alert}: has no annotation {name}, expected one");
-            report.add(rule_of, || path().key("annotations").key(name), message);
+            subject.add(rule_of, &["annotations", name], format_args!("has no annotation {name}, expected one"));
         }
     }
-    let may_be_immediate = is_signal || glob::any(&settings.immediate, alert);
     let is_immediate = rule.r#for.is_empty() || Duration::parse(rule.r#for).is_some_and(Duration::is_zero);
-    if is_immediate && !may_be_immediate {
-        let message = || format!("alert {alert}: has no for, so that it fires at once, expected one such as 5m");
-        report.add(&FOR, || path().key("for"), message);
+    if is_immediate && !is_signal && !glob::any(&settings.immediate, rule.alert) {
+        subject.add(&FOR, &["for"], format_args!("has no for and fires at once, expected one such as 5m"));
     }
     for (field, texts) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
         for (name, text) in texts.iter() {
-            if report.is_full() {
+            if subject.report.is_full() {
                 return;
             }
             if let Err(wrong) = template::check(text) {
-                let message = || format!("alert {alert}: Prometheus cannot read the template in {name}: {wrong}");
-                report.add(&TEMPLATE, || path().key(field).key((*name).to_owned()), message);
+                let message = format_args!("Prometheus cannot read the template in {name}: {wrong}");
+                subject.add(&TEMPLATE, &[field, name], message);
             }
         }
     }
 }
 
-/// Finds the rules of a group that are there already.
-fn judge_duplicates(group: &Group<'_>, path: &impl Fn() -> Path, report: &mut Report<'_>) {
-    if group.rules.len() < 2 || report.level(&DUPLICATE).is_none() {
-        return;
+/// What a severity may be.
+struct OneOf<'s>(&'s [String]);
+
+impl OneOf<'_> {
+    fn has(&self, severity: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|known| known == severity)
     }
+}
+
+impl Display for OneOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one")?;
+        for (place, severity) in self.0.iter().enumerate() {
+            f.write_str(if place == 0 { " of " } else { ", " })?;
+            f.write_str(severity)?;
+        }
+        Ok(())
+    }
+}
+
+/// For each rule of a group the first that is the same.
+fn duplicates(group: &Group<'_>) -> Vec<Option<usize>> {
     let identities: Vec<String> = group.rules.iter().map(Rule::identity).collect();
     let sorted: Sorted<'_> = identities.iter().enumerate().map(|(place, identity)| (&**identity, place)).collect();
-    for (place, (rule, identity)) in group.rules.iter().zip(&identities).enumerate() {
-        let Some(first) = sorted.first(identity).filter(|first| *first < place) else { continue };
-        let message = || {
-            let group = group.name;
-            format!(
-                "{}: is the same as rule {first} of group {group}, with its expr and labels, expected one",
-                rule.name()
-            )
-        };
-        report.add(&DUPLICATE, || path().key("rules").index(place), message);
-    }
+    let first = |(place, identity): (usize, &String)| sorted.first(identity).filter(|first| *first < place);
+    identities.iter().enumerate().map(first).collect()
 }

@@ -5,9 +5,8 @@
 
 use std::fmt::{self, Display};
 
-use gatehouse_policy::nearest;
-
 use crate::escape::escaped;
+use crate::promql::unknown;
 
 /// What is wrong with a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +24,7 @@ impl Display for Wrong<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unexpected(word) => write!(f, "unexpected {word:?}"),
-            Self::Unknown(name) => {
-                write!(f, "there is no function {name}")?;
-                match nearest(name, FUNCTIONS.iter().copied()) {
-                    Some(near) => write!(f, ", did you mean {near}?"),
-                    None => Ok(()),
-                }
-            }
+            Self::Unknown(name) => unknown(f, name, &mut FUNCTIONS.iter().copied()),
             Self::Undeclared(name) => write!(f, "there is no variable {name}"),
             Self::Not(what) => f.write_str(what),
         }
@@ -163,7 +156,7 @@ pub fn check(text: &str) -> Result<(), Wrong<'_>> {
         ranges: 0,
         blocks: Vec::new(),
     };
-    while let Some(start) = pair(template.rest, *b"{{") {
+    while let Some(start) = first_action(template.rest) {
         template.rest = template.rest.get(start + 2..).unwrap_or_default();
         if let Some(trimmed) = template.rest.strip_prefix('-').filter(|rest| rest.starts_with(is_space)) {
             template.rest = trimmed.trim_start_matches(is_space);
@@ -184,6 +177,11 @@ pub fn check(text: &str) -> Result<(), Wrong<'_>> {
     }
 }
 
+/// Where the first `{{` of a text is.
+pub fn first_action(text: &str) -> Option<usize> {
+    pair(text, *b"{{")
+}
+
 /// Where two bytes stand side by side.
 fn pair(text: &str, bytes: [u8; 2]) -> Option<usize> {
     text.as_bytes().windows(2).position(|window| *window == bytes)
@@ -196,6 +194,14 @@ fn is_space(character: char) -> bool {
 /// Letters, digits and `_`. Which of the others are letters too is not known here.
 fn is_letter(character: char) -> bool {
     character == '_' || character.is_ascii_alphanumeric() || !character.is_ascii()
+}
+
+fn is_decimal_digit(character: char) -> bool {
+    character == '_' || character.is_ascii_digit()
+}
+
+fn is_hexadecimal_digit(character: char) -> bool {
+    character == '_' || character.is_ascii_hexdigit()
 }
 
 struct Template<'t> {
@@ -234,9 +240,9 @@ impl<'t> Template<'t> {
     }
 
     /// Takes the characters at the start that are of a sort.
-    fn take(&mut self, is_of: impl Fn(char) -> bool) -> &'t str {
+    fn take(&mut self, is_of: fn(char) -> bool) -> &'t str {
         let length = self.rest.find(|character| !is_of(character)).unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at(length);
+        let (taken, rest) = self.rest.split_at_checked(length).unwrap_or_default();
         self.rest = rest;
         taken
     }
@@ -315,9 +321,7 @@ impl<'t> Template<'t> {
         if is_hexadecimal || base.eq_ignore_ascii_case("0o") || base.eq_ignore_ascii_case("0b") {
             self.rest = self.rest.get(2..).unwrap_or_default();
         }
-        let is_digit = |character: char| {
-            character == '_' || character.is_ascii_digit() || (is_hexadecimal && character.is_ascii_hexdigit())
-        };
+        let is_digit = if is_hexadecimal { is_hexadecimal_digit } else { is_decimal_digit };
         self.take(is_digit);
         if let Some(fraction) = self.rest.strip_prefix('.') {
             self.rest = fraction;
@@ -325,7 +329,7 @@ impl<'t> Template<'t> {
         }
         if let Some(exponent) = self.rest.strip_prefix(['e', 'E', 'p', 'P']) {
             self.rest = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            self.take(|character| matches!(character, '0'..='9' | '_'));
+            self.take(is_decimal_digit);
         }
         self.rest = self.rest.strip_prefix('i').unwrap_or(self.rest);
     }

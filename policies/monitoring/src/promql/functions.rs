@@ -24,147 +24,147 @@ impl Display for Type {
 }
 
 /// A function, or an aggregation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Function<'e> {
-    pub name: &'e str,
+#[derive(Debug, PartialEq, Eq)]
+pub struct Function {
+    pub name: &'static str,
     /// The types of its arguments, a letter each: `s`calar, `v`ector, `m`atrix, `t`ext. After them `?` where the last need not
     /// be there, `*` where it may also be there any number of times, and `9` for up to nine more of them.
     arguments: &'static str,
     pub result: Type,
 }
 
-/// Those that give vectors. In the order of the alphabet.
-const VECTORS: &[(&str, &str)] = &[
-    ("abs", "v"),
-    ("absent", "v"),
-    ("absent_over_time", "m"),
-    ("acos", "v"),
-    ("acosh", "v"),
-    ("asin", "v"),
-    ("asinh", "v"),
-    ("atan", "v"),
-    ("atanh", "v"),
-    ("avg_over_time", "m"),
-    ("ceil", "v"),
-    ("changes", "m"),
-    ("clamp", "vss"),
-    ("clamp_max", "vs"),
-    ("clamp_min", "vs"),
-    ("cos", "v"),
-    ("cosh", "v"),
-    ("count_over_time", "m"),
-    ("day_of_month", "v?"),
-    ("day_of_week", "v?"),
-    ("day_of_year", "v?"),
-    ("days_in_month", "v?"),
-    ("deg", "v"),
-    ("delta", "m"),
-    ("deriv", "m"),
-    ("double_exponential_smoothing", "mss"),
-    ("exp", "v"),
-    ("first_over_time", "m"),
-    ("floor", "v"),
-    ("histogram_avg", "v"),
-    ("histogram_count", "v"),
-    ("histogram_fraction", "ssv"),
-    ("histogram_quantile", "sv"),
-    ("histogram_quantiles", "vtss9"),
-    ("histogram_stddev", "v"),
-    ("histogram_stdvar", "v"),
-    ("histogram_sum", "v"),
-    ("holt_winters", "mss"),
-    ("hour", "v?"),
-    ("idelta", "m"),
-    ("increase", "m"),
-    ("info", "vv?"),
-    ("integral", "ms?"),
-    ("irate", "m"),
-    ("label_join", "vttt*"),
-    ("label_replace", "vtttt"),
-    ("last_over_time", "m"),
-    ("ln", "v"),
-    ("log10", "v"),
-    ("log2", "v"),
-    ("mad_over_time", "m"),
-    ("max_over_time", "m"),
-    ("min_over_time", "m"),
-    ("minute", "v?"),
-    ("month", "v?"),
-    ("predict_linear", "ms"),
-    ("present_over_time", "m"),
-    ("quantile_over_time", "sm"),
-    ("rad", "v"),
-    ("rate", "m"),
-    ("resets", "m"),
-    ("round", "vs?"),
-    ("sgn", "v"),
-    ("sin", "v"),
-    ("sinh", "v"),
-    ("sort", "v"),
-    ("sort_by_label", "vt*"),
-    ("sort_by_label_desc", "vt*"),
-    ("sort_desc", "v"),
-    ("sqrt", "v"),
-    ("start_timestamp", "v"),
-    ("stddev_over_time", "m"),
-    ("stdvar_over_time", "m"),
-    ("sum_over_time", "m"),
-    ("tan", "v"),
-    ("tanh", "v"),
-    ("timestamp", "v"),
-    ("ts_of_first_over_time", "m"),
-    ("ts_of_last_over_time", "m"),
-    ("ts_of_max_over_time", "m"),
-    ("ts_of_min_over_time", "m"),
-    ("vector", "s"),
-    ("year", "v?"),
+const fn vector(name: &'static str, arguments: &'static str) -> Function {
+    Function { name, arguments, result: Type::Vector }
+}
+
+const fn scalar(name: &'static str, arguments: &'static str) -> Function {
+    Function { name, arguments, result: Type::Scalar }
+}
+
+/// In the order of the alphabet.
+static FUNCTIONS: &[Function] = &[
+    vector("abs", "v"),
+    vector("absent", "v"),
+    vector("absent_over_time", "m"),
+    vector("acos", "v"),
+    vector("acosh", "v"),
+    vector("asin", "v"),
+    vector("asinh", "v"),
+    vector("atan", "v"),
+    vector("atanh", "v"),
+    vector("avg_over_time", "m"),
+    vector("ceil", "v"),
+    vector("changes", "m"),
+    vector("clamp", "vss"),
+    vector("clamp_max", "vs"),
+    vector("clamp_min", "vs"),
+    vector("cos", "v"),
+    vector("cosh", "v"),
+    vector("count_over_time", "m"),
+    vector("day_of_month", "v?"),
+    vector("day_of_week", "v?"),
+    vector("day_of_year", "v?"),
+    vector("days_in_month", "v?"),
+    vector("deg", "v"),
+    vector("delta", "m"),
+    vector("deriv", "m"),
+    vector("double_exponential_smoothing", "mss"),
+    scalar("end", ""),
+    vector("exp", "v"),
+    vector("first_over_time", "m"),
+    vector("floor", "v"),
+    vector("histogram_avg", "v"),
+    vector("histogram_count", "v"),
+    vector("histogram_fraction", "ssv"),
+    vector("histogram_quantile", "sv"),
+    vector("histogram_quantiles", "vtss9"),
+    vector("histogram_stddev", "v"),
+    vector("histogram_stdvar", "v"),
+    vector("histogram_sum", "v"),
+    vector("holt_winters", "mss"),
+    vector("hour", "v?"),
+    vector("idelta", "m"),
+    vector("increase", "m"),
+    vector("info", "vv?"),
+    vector("integral", "ms?"),
+    vector("irate", "m"),
+    vector("label_join", "vttt*"),
+    vector("label_replace", "vtttt"),
+    vector("last_over_time", "m"),
+    vector("ln", "v"),
+    vector("log10", "v"),
+    vector("log2", "v"),
+    vector("mad_over_time", "m"),
+    scalar("max_of", "ss"),
+    vector("max_over_time", "m"),
+    scalar("min_of", "ss"),
+    vector("min_over_time", "m"),
+    vector("minute", "v?"),
+    vector("month", "v?"),
+    scalar("pi", ""),
+    vector("predict_linear", "ms"),
+    vector("present_over_time", "m"),
+    vector("quantile_over_time", "sm"),
+    vector("rad", "v"),
+    scalar("range", ""),
+    vector("rate", "m"),
+    vector("resets", "m"),
+    vector("round", "vs?"),
+    scalar("scalar", "v"),
+    vector("sgn", "v"),
+    vector("sin", "v"),
+    vector("sinh", "v"),
+    vector("sort", "v"),
+    vector("sort_by_label", "vt*"),
+    vector("sort_by_label_desc", "vt*"),
+    vector("sort_desc", "v"),
+    vector("sqrt", "v"),
+    scalar("start", ""),
+    vector("start_timestamp", "v"),
+    vector("stddev_over_time", "m"),
+    vector("stdvar_over_time", "m"),
+    scalar("step", ""),
+    vector("sum_over_time", "m"),
+    vector("tan", "v"),
+    vector("tanh", "v"),
+    scalar("time", ""),
+    vector("timestamp", "v"),
+    vector("ts_of_first_over_time", "m"),
+    vector("ts_of_last_over_time", "m"),
+    vector("ts_of_max_over_time", "m"),
+    vector("ts_of_min_over_time", "m"),
+    vector("vector", "s"),
+    vector("year", "v?"),
 ];
 
-/// Those that give scalars.
-const SCALARS: &[(&str, &str)] = &[
-    ("end", ""),
-    ("max_of", "ss"),
-    ("min_of", "ss"),
-    ("pi", ""),
-    ("range", ""),
-    ("scalar", "v"),
-    ("start", ""),
-    ("step", ""),
-    ("time", ""),
+/// Those over the series of a vector, whose names are in whatever case.
+static AGGREGATIONS: &[Function] = &[
+    vector("avg", "v"),
+    vector("bottomk", "sv"),
+    vector("count", "v"),
+    vector("count_values", "tv"),
+    vector("group", "v"),
+    vector("limit_ratio", "sv"),
+    vector("limitk", "sv"),
+    vector("max", "v"),
+    vector("min", "v"),
+    vector("quantile", "sv"),
+    vector("stddev", "v"),
+    vector("stdvar", "v"),
+    vector("sum", "v"),
+    vector("topk", "sv"),
 ];
 
-/// Those over the series of a vector, in whatever case.
-const AGGREGATIONS: &[(&str, &str)] = &[
-    ("avg", "v"),
-    ("bottomk", "sv"),
-    ("count", "v"),
-    ("count_values", "tv"),
-    ("group", "v"),
-    ("limit_ratio", "sv"),
-    ("limitk", "sv"),
-    ("max", "v"),
-    ("min", "v"),
-    ("quantile", "sv"),
-    ("stddev", "v"),
-    ("stdvar", "v"),
-    ("sum", "v"),
-    ("topk", "sv"),
-];
-
-impl<'e> Function<'e> {
+impl Function {
     /// The function of a name.
-    pub fn named(name: &'e str) -> Option<Self> {
-        let vector =
-            VECTORS.binary_search_by(|(known, _)| (*known).cmp(name)).ok().map(|at| (VECTORS[at].1, Type::Vector));
-        let scalar = || SCALARS.iter().find(|(known, _)| *known == name).map(|(_, of)| (*of, Type::Scalar));
-        let (arguments, result) = vector.or_else(scalar)?;
-        Some(Self { name, arguments, result })
+    pub fn named(name: &str) -> Option<&'static Self> {
+        let place = FUNCTIONS.binary_search_by(|function| function.name.cmp(name)).ok()?;
+        FUNCTIONS.get(place)
     }
 
     /// The aggregation of a name.
-    pub fn aggregation(name: &'e str) -> Option<Self> {
-        let (_, arguments) = AGGREGATIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        Some(Self { name, arguments, result: Type::Vector })
+    pub fn aggregation(name: &str) -> Option<&'static Self> {
+        AGGREGATIONS.iter().find(|function| function.name.eq_ignore_ascii_case(name))
     }
 
     fn types(&self) -> &'static str {
@@ -196,15 +196,5 @@ impl<'e> Function<'e> {
 
 /// The names of all functions and aggregations.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    VECTORS.iter().chain(SCALARS).chain(AGGREGATIONS).map(|(name, _)| *name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn functions_are_in_order() {
-        assert!(VECTORS.is_sorted());
-    }
+    FUNCTIONS.iter().chain(AGGREGATIONS).map(|function| function.name)
 }

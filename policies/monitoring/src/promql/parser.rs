@@ -13,10 +13,10 @@ use super::{Fault, Wrong, regex};
 
 /// What waits for more.
 #[derive(Clone, Copy, Debug)]
-enum Open<'e> {
+enum Open {
     Parenthesis,
     Call {
-        function: Function<'e>,
+        function: &'static Function,
         /// How many arguments came.
         found: usize,
         /// Whether `by` or `without` may come after its arguments.
@@ -39,7 +39,7 @@ enum Open<'e> {
 }
 
 /// What is open, and where it stands.
-type Frame<'e> = (Open<'e>, usize);
+type Frame = (Open, usize);
 
 /// Keywords that are no names of metrics.
 const RESERVED: &[&str] = &["bool", "on", "ignoring", "group_left", "group_right", "atan2"];
@@ -58,7 +58,7 @@ pub struct Parser<'e> {
     /// Within brackets, and after `offset`, there are durations alone.
     in_duration: bool,
     /// What is open, the innermost last.
-    open: Vec<Frame<'e>>,
+    open: Vec<Frame>,
 }
 
 type Found<'e, T> = Result<T, Fault<'e>>;
@@ -119,12 +119,12 @@ impl<'e> Parser<'e> {
     }
 
     /// Opens something at the word that is looked at, and goes on behind it.
-    fn push(&mut self, open: Open<'e>) -> Found<'e, ()> {
+    fn push(&mut self, open: Open) -> Found<'e, ()> {
         self.open(open, self.start)?;
         self.advance()
     }
 
-    fn open(&mut self, open: Open<'e>, at: usize) -> Found<'e, ()> {
+    fn open(&mut self, open: Open, at: usize) -> Found<'e, ()> {
         if self.open.len() >= MOST_OPEN {
             return self.fail(Wrong::Not("more than 10000 brackets and signs within each other, which is not read on"));
         }
@@ -194,7 +194,7 @@ impl<'e> Parser<'e> {
     }
 
     /// Opens a call, at its `(`. One without arguments is a value already.
-    fn call(&mut self, function: Function<'e>, may_group: bool) -> Found<'e, Option<Value>> {
+    fn call(&mut self, function: &'static Function, may_group: bool) -> Found<'e, Option<Value>> {
         if !self.is_symbol("(") {
             return self.unexpected("\"(\"");
         }

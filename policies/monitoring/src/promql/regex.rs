@@ -155,7 +155,7 @@ fn opens_group(rest: &mut Chars<'_>) -> Result<bool, Wrong> {
     let is_named = text.starts_with('<') || text.starts_with("P<");
     if is_named {
         let length = text.bytes().position(|byte| byte == b'>').ok_or("a name of a group that does not end")?;
-        let (head, tail) = text.split_at(length);
+        let (head, tail) = text.split_at_checked(length).unwrap_or_default();
         let name = head.trim_start_matches('P').trim_start_matches('<');
         *rest = tail.chars();
         rest.next();
@@ -204,7 +204,7 @@ fn counts(rest: &mut Chars<'_>) -> Result<Option<(u32, Option<u32>)>, Wrong> {
 /// A number without zeros before it.
 fn number(rest: &mut Chars<'_>) -> Option<u32> {
     let digits = rest.as_str().bytes().take_while(u8::is_ascii_digit).count();
-    let (number, tail) = rest.as_str().split_at(digits);
+    let (number, tail) = rest.as_str().split_at_checked(digits).unwrap_or_default();
     *rest = tail.chars();
     (digits == 1 || (digits > 1 && !number.starts_with('0'))).then(|| number.parse().unwrap_or(u32::MAX))
 }

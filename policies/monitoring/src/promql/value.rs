@@ -163,7 +163,7 @@ pub fn combine<'e>(left: Value, operator: Operator, modifiers: Modifiers, right:
 }
 
 /// Whether a function may have a value as an argument.
-pub fn argument(function: Function<'_>, place: usize, value: Value) -> Result<(), Wrong<'_>> {
+pub fn argument<'e>(function: &'static Function, place: usize, value: Value) -> Result<(), Wrong<'e>> {
     let found = value.ty();
     match function.argument(place) {
         Some(expected) if expected != found => return Err(Wrong::Argument { function, expected, found }),
