@@ -132,6 +132,10 @@ fn judge_times(endpoint: &Endpoint<'_>, settings: &Monitoring, subject: &mut Sub
     let compared = interval.unwrap_or(default);
     let is_bounded = subject.report.level(&INTERVAL).is_some();
     let bound = if is_bounded { settings.interval.nearest(effective) } else { effective };
+    let is_long = timeout.is_some_and(|timeout| timeout > compared);
+    if bound == effective && !is_long {
+        return;
+    }
     let set = |field: &'static str, time: Duration, subject: &Subject<'_, '_>| {
         Edit::set(subject.at(&[field]), time.to_string())
     };
@@ -145,7 +149,7 @@ fn judge_times(endpoint: &Endpoint<'_>, settings: &Monitoring, subject: &mut Sub
         let message = format_args!("interval is {effective}{source}, expected {side} {bound}");
         subject.add(&INTERVAL, &["interval"], message).unsafe_fix(within.clone());
     }
-    if let Some(timeout) = timeout.filter(|timeout| *timeout > compared) {
+    if let Some(timeout) = timeout.filter(|_| is_long) {
         let source = if interval.is_some() { "" } else { ", the default" };
         // A longer interval is long enough for more; else the timeout fits both the interval as it is and one that is mended.
         let is_mended = bound != effective && bound > compared;

@@ -162,7 +162,7 @@ rules! {
     PROMQL = "promql": deny;
 
     /// Finds a rule that Prometheus refuses whatever its expression: with neither `alert` nor `record`, or both; a recording
-    /// rule with `for`, `keep_firing_for` or annotations, or with braces in its name; the label `__name__`.
+    /// rule with `for`, `keep_firing_for` or annotations, or with braces in its name; the label `__name__`; a group without a name.
     ///
     /// ## Why
     /// As for `promql`: the operator drops the whole object.
@@ -279,5 +279,98 @@ fn review(request: &Request<'_>, context: &Context<'_, Monitoring>, report: &mut
         }
         ("monitoring.coreos.com", "PrometheusRule") => rule::judge(request, context.settings, report),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use gatehouse_policy::{Finding, MOST_LISTED, Node, Request};
+
+    use super::POLICY;
+    use crate::promql::{self, Type};
+    use crate::template;
+
+    fn findings(rules: &str) -> Vec<Finding> {
+        let object = format!(
+            r#"{{"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule",
+            "metadata": {{"name": "web"}}, "spec": {{"groups": [{{"name": "web", "rules": [{rules}]}}]}}}}"#
+        );
+        let object = Node::from_json(object.as_bytes()).unwrap();
+        let policy = POLICY.configure(&Node::empty()).unwrap();
+        policy.review(&Request::create(&object, "shop").unwrap()).unwrap().findings
+    }
+
+    /// A module has a stack of a megabyte.
+    fn with_little_stack(test: fn()) {
+        thread::Builder::new().stack_size(1 << 20).spawn(test).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn what_nests_deep_needs_no_stack() {
+        with_little_stack(|| {
+            const DEEP: usize = 100_000;
+            for (before, after) in
+                [("(", ")"), ("abs(", ")"), ("sum by (x) (", ")"), ("-", ""), ("2 ^ ", ""), ("a or (b and ", ")")]
+            {
+                let nested = |depth: usize| format!("{}a{}", before.repeat(depth), after.repeat(depth));
+                assert_eq!(promql::check(&nested(4_000)), Ok(Type::Vector), "{before}");
+                let deep = nested(DEEP);
+                let wrong = promql::check(&deep).unwrap_err().wrong.to_string();
+                assert_eq!(wrong, "more than 10000 brackets and signs within each other, which is not read on");
+            }
+            for chain in ["a + ", "a == ", "a or b and c * ", "rate(a[5m]) / "] {
+                assert_eq!(promql::check(&(chain.repeat(DEEP) + "a")), Ok(Type::Vector), "{chain}");
+            }
+            let brackets = |depth| format!("a[{}5m{}]", "(".repeat(depth), ")".repeat(depth));
+            assert_eq!(promql::check(&brackets(4_000)), Ok(Type::Matrix));
+            assert!(promql::check(&brackets(DEEP)).is_err());
+            let groups = format!("a{{b=~'{}{}'}}", "(".repeat(DEEP), ")".repeat(DEEP));
+            assert_eq!(promql::check(&groups), Ok(Type::Vector));
+            let parentheses = |depth| format!("{{{{ {}1{} }}}}", "(".repeat(depth), ")".repeat(depth));
+            assert_eq!(template::check(&parentheses(4_000)), Ok(()));
+            assert!(template::check(&parentheses(DEEP)).is_err());
+            let blocks = "{{ if . }}".repeat(DEEP) + &"{{ end }}".repeat(DEEP);
+            assert_eq!(template::check(&blocks), Ok(()));
+            let chained = "{{ if . }}".to_owned() + &"{{ else if . }}".repeat(DEEP) + "{{ end }}";
+            assert_eq!(template::check(&chained), Ok(()));
+        });
+    }
+
+    /// As many of each as fit into an object: who compares each with each takes minutes here.
+    #[test]
+    fn the_largest_object_takes_no_time() {
+        let list = |number: usize, item: &dyn Fn(usize) -> String| (0..number).map(item).collect::<Vec<_>>().join(", ");
+        let different = list(40_000, &|number| format!(r#"{{"record": "a:b{number}:c", "expr": "a"}}"#));
+        assert_eq!(findings(&different), []);
+        let same = list(40_000, &|_| r#"{"record": "a:b:c", "expr": "a"}"#.to_owned());
+        assert_eq!(findings(&same).len(), MOST_LISTED);
+        let labels = list(100_000, &|number| format!("l{number}"));
+        let others = list(100_000, &|number| format!("m{number}"));
+        assert_eq!(promql::check(&format!("a * on ({labels}) group_left ({others}) b")), Ok(Type::Vector));
+        assert!(promql::check(&format!("a * on ({labels}) group_left (l99999) b")).is_err());
+        let matchers = "b=~'[[:alpha:]]{3}(a|b)*',".repeat(50_000);
+        assert_eq!(promql::check(&format!("a{{{matchers}}}")), Ok(Type::Vector));
+        for open in ["[[:", "(?P<", "\\Q", "[", "{1,", "(a|", "\\p{"] {
+            let _ = promql::check(&format!("a{{b=~`{}`}}", open.repeat(200_000)));
+        }
+        for open in ["a{", "a[", "'\\x41", "fill ", "sum by (", "a offset ", "a @ ", "a # \n", "a[5m:", "1e", "0x", "."]
+        {
+            let _ = promql::check(&open.repeat(200_000));
+        }
+        for open in [
+            "{{",
+            "{{/*",
+            "{{ ",
+            "{{ $x := 1 }}{{ $y }}",
+            "{{ range . }}{{ break }}",
+            "{{ `",
+            "{{ \"",
+            "{{- ",
+            "{{ 1 -}} ",
+        ] {
+            let _ = template::check(&open.repeat(100_000));
+        }
     }
 }

@@ -131,11 +131,17 @@ pub fn judge(request: &Request<'_>, settings: &Monitoring, report: &mut Report<'
     let view: View<'_> = request.object.view()?;
     let groups = &view.spec.groups;
     let at = |group: usize| Path::of(&["spec", "groups"]).index(group);
-    let names: Sorted<'_> = groups.iter().enumerate().map(|(place, group)| (group.name, place)).collect();
+    let with_name = groups.iter().enumerate().filter(|(_, group)| !group.name.is_empty());
+    let names: Sorted<'_> = with_name.map(|(place, group)| (group.name, place)).collect();
     for (place, group) in groups.iter().enumerate() {
+        if report.is_full() {
+            return Ok(());
+        }
         let path = || at(place);
         let mut subject = Subject { report: &mut *report, path: &path, kind: "group", name: group.name };
-        if names.first(group.name) != Some(place) {
+        if group.name.is_empty() {
+            subject.add(&RULE, &["name"], format_args!("has no name, expected one"));
+        } else if names.first(group.name) != Some(place) {
             subject.add(&DUPLICATE, &["name"], format_args!("there is another of that name, expected one"));
         }
         for (field, text) in [("interval", group.interval), ("query_offset", group.query_offset)] {
@@ -297,10 +303,15 @@ impl Display for OneOf<'_> {
     }
 }
 
-/// For each rule of a group the first that is the same.
+/// For each rule of a group the first that is the same. Rules without a name are wrong as they are.
 fn duplicates(group: &Group<'_>) -> Vec<Option<usize>> {
-    let identities: Vec<String> = group.rules.iter().map(Rule::identity).collect();
-    let sorted: Sorted<'_> = identities.iter().enumerate().map(|(place, identity)| (&**identity, place)).collect();
+    if group.rules.len() < 2 {
+        return Vec::new();
+    }
+    let identity = |rule: &Rule<'_>| if rule.name().1.is_empty() { String::new() } else { rule.identity() };
+    let identities: Vec<String> = group.rules.iter().map(identity).collect();
+    let named = identities.iter().enumerate().filter(|(_, identity)| !identity.is_empty());
+    let sorted: Sorted<'_> = named.map(|(place, identity)| (&**identity, place)).collect();
     let first = |(place, identity): (usize, &String)| sorted.first(identity).filter(|first| *first < place);
     identities.iter().enumerate().map(first).collect()
 }

@@ -198,3 +198,13 @@ impl Function {
 pub fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().chain(AGGREGATIONS).map(|function| function.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_in_order() {
+        assert!(FUNCTIONS.is_sorted_by_key(|function| function.name));
+    }
+}

@@ -92,7 +92,8 @@ impl<'e> Lexer<'e> {
                     (_, true) => IN_BRACKETS,
                     _ => SYMBOLS,
                 };
-                let symbol = symbols.iter().find(|symbol| rest.as_bytes().starts_with(symbol.as_bytes()));
+                let is_next = |symbol: &&&str| symbol.bytes().next() == Some(first) && rest.starts_with(**symbol);
+                let symbol = symbols.iter().find(is_next);
                 let Some(symbol) = symbol else {
                     return fault(Wrong::Character(rest.chars().next().unwrap_or_default()));
                 };

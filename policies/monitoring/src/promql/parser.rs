@@ -403,6 +403,7 @@ impl<'e> Parser<'e> {
 
     /// What stands between an operator and what comes after it.
     fn modifiers(&mut self) -> Found<'e, Modifiers> {
+        let Token::Word(_) = self.token else { return Ok(Modifiers::default()) };
         let mut modifiers = Modifiers { is_bool: self.is_keyword(&["bool"]), ..Modifiers::default() };
         if modifiers.is_bool {
             self.advance()?;
