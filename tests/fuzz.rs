@@ -9,7 +9,7 @@ use gatehouse_tests::{feed, files, judged_in, root};
 fn seeds_are_read() {
     let mut fed = 0;
     for folder in ["tests/fuzz/seeds", "examples", "profiles", "tests/data/reviews"] {
-        for extension in ["yaml", "json"] {
+        for extension in ["yaml", "json", "dockerfile"] {
             for file in files(&root().join(folder), extension) {
                 let bytes = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
                 feed(&bytes);

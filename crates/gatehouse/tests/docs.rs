@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use gatehouse_engine::POLICIES;
-use gatehouse_policy::{Policy, Rule};
+use gatehouse_policy::{Policy, Rule, TextEdit};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_yaml_ng::{Mapping, Value};
@@ -24,8 +24,16 @@ struct CaseFile {
 struct Case {
     settings: Option<Value>,
     object: Option<Value>,
+    file: Option<CaseOfFile>,
     #[serde(default)]
     findings: Vec<Expected>,
+}
+
+/// A file that is no object.
+#[derive(Clone, Deserialize)]
+struct CaseOfFile {
+    name: String,
+    text: String,
 }
 
 #[derive(Clone, Deserialize)]
@@ -88,8 +96,61 @@ fn module(metadata: &Json) -> String {
     format!("registry://{}:v{version}", annotation("io.kubewarden.policy.ociUrl"))
 }
 
+/// What an example shows: an object's manifest, or a file that is none.
+struct Subject<'c> {
+    name: &'c str,
+    /// The language that its text is in.
+    language: &'c str,
+    text: String,
+}
+
+impl<'c> Subject<'c> {
+    fn of(case: &'c Case) -> Option<Self> {
+        if let Some(CaseOfFile { name, text }) = &case.file {
+            let name = name.rsplit('/').next()?;
+            let language = if name.ends_with(".conf") { "nginx" } else { "dockerfile" };
+            return Some(Self { name, language, text: format!("{}\n", text.trim_end()) });
+        }
+        let object = case.object.as_ref().filter(|object| object.get("kind").is_some())?;
+        let text = serde_yaml_ng::to_string(&ordered(object)).expect("an object is YAML");
+        Some(Self { name: "manifest.yaml", language: "yaml", text })
+    }
+
+    /// The text with the fixes of findings.
+    fn fixed(&self, findings: &[&Json]) -> Option<String> {
+        let fixes = findings.iter().map(|finding| &finding["fix"]);
+        let edits: Vec<TextEdit> = fixes
+            .clone()
+            .filter_map(|fix| serde_json::from_value::<Vec<TextEdit>>(fix["edits"].clone()).ok())
+            .flatten()
+            .collect();
+        if !edits.is_empty() {
+            return Some(format!("{}\n", edited(&self.text, edits).trim_end()));
+        }
+        let operations: Vec<&Json> = fixes.filter_map(|fix| fix["patch"].as_array()).flatten().collect();
+        let mut object: Value = serde_yaml_ng::from_str(&self.text).ok().filter(|_| !operations.is_empty())?;
+        operations.into_iter().for_each(|operation| apply(&mut object, operation));
+        serde_yaml_ng::to_string(&object).ok()
+    }
+}
+
+/// A text with edits, none within another.
+fn edited(text: &str, mut edits: Vec<TextEdit>) -> String {
+    let offset = |line: u32, column: u32| {
+        let start: usize = text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
+        let rest = &text[start..];
+        start + rest.char_indices().nth(column as usize - 1).map_or(rest.len(), |(at, _)| at)
+    };
+    edits.sort_by_key(|edit| std::cmp::Reverse((edit.span.line, edit.span.column)));
+    let mut changed = text.to_owned();
+    for TextEdit { span, text } in edits {
+        changed.replace_range(offset(span.line, span.column)..offset(span.end_line, span.end_column), &text);
+    }
+    changed
+}
+
 /// Runs the checker; `None` where it cannot read the object: cases need not hold for a manifest on paper.
-fn check(policy: &Policy, settings: &Value, manifest: &str) -> Option<Shown> {
+fn check(policy: &Policy, settings: &Value, subject: &Subject<'_>) -> Option<Shown> {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let metadata: Json = serde_json::from_str(policy.metadata).expect("metadata is JSON");
     let profile = serde_json::json!({
@@ -101,11 +162,11 @@ fn check(policy: &Policy, settings: &Value, manifest: &str) -> Option<Shown> {
         },
     });
     fs::write(folder.path().join("profile.yaml"), profile.to_string()).expect("the folder can be written");
-    fs::write(folder.path().join("manifest.yaml"), manifest).expect("the folder can be written");
+    fs::write(folder.path().join(subject.name), &subject.text).expect("the folder can be written");
     let run = |format: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
         command.current_dir(folder.path()).env("NO_COLOR", "1");
-        command.args(["check", "--profile", "profile.yaml", "--output-format", format, "manifest.yaml"]);
+        command.args(["check", "--profile", "profile.yaml", "--output-format", format, subject.name]);
         let output = command.output().expect("gatehouse runs");
         let printed = String::from_utf8(output.stdout).expect("it prints text");
         (output.status.code() != Some(2)).then_some(printed)
@@ -119,15 +180,10 @@ fn check(policy: &Policy, settings: &Value, manifest: &str) -> Option<Shown> {
 /// The smallest object of the cases that has this rule's finding, where it can with nothing else and with a fix.
 fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
     let is_rule = |expected: &Expected| expected.rule.rsplit('/').next() == Some(rule.name);
-    let mut candidates: Vec<(String, &Value)> = cases
+    let mut candidates: Vec<(Subject<'_>, &Value)> = cases
         .iter()
         .filter(|case| case.findings.iter().any(is_rule))
-        .filter_map(|case| Some((case, case.object.as_ref()?)))
-        .filter(|(_, object)| object.get("kind").is_some())
-        .map(|(case, object)| {
-            let text = serde_yaml_ng::to_string(&ordered(object)).expect("an object is YAML");
-            (text, case.settings.as_ref().unwrap_or(&Value::Null))
-        })
+        .filter_map(|case| Some((Subject::of(case)?, case.settings.as_ref().unwrap_or(&Value::Null))))
         .collect();
     // What is short and usual shows most.
     let weight = |text: &str, settings: &Value| {
@@ -135,22 +191,22 @@ fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
         let odd = text.contains("null") || (rule.level.is_some() && settings.contains("rules:"));
         text.len() + 3 * settings.len() + if odd { 10_000 } else { 0 }
     };
-    candidates.sort_by_cached_key(|(text, settings)| weight(text, settings));
+    candidates.sort_by_cached_key(|(subject, settings)| weight(&subject.text, settings));
     let full = format!("{}/{}", policy.name, rule.name);
     let shown: Vec<_> = candidates
         .into_iter()
         .take(24)
-        .filter_map(|(text, settings)| {
-            let shown = check(policy, settings, &text)?;
+        .filter_map(|(subject, settings)| {
+            let shown = check(policy, settings, &subject)?;
             let alone = shown.findings.iter().all(|finding| finding["rule"] == full.as_str());
             let fixed =
                 shown.findings.iter().any(|finding| finding["rule"] == full.as_str() && finding["fix"].is_object());
             let found = shown.findings.iter().any(|finding| finding["rule"] == full.as_str());
             let few = shown.findings.len() <= 2;
-            found.then_some(((fixed, alone, few), text, settings, shown))
+            found.then_some(((fixed, alone, few), subject, settings, shown))
         })
         .collect();
-    let (_, text, settings, shown) = shown.into_iter().rev().max_by_key(|(merits, ..)| *merits)?;
+    let (_, subject, settings, shown) = shown.into_iter().rev().max_by_key(|(merits, ..)| *merits)?;
     let mut page = String::new();
     let is_set = settings.as_mapping().is_some_and(|settings| !settings.is_empty());
     if is_set {
@@ -159,22 +215,15 @@ fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
     } else {
         page.push_str("Of\n");
     }
-    let _ = writeln!(page, "\n```yaml\n{text}```\n\nit says\n");
+    let (language, text) = (subject.language, &subject.text);
+    let _ = writeln!(page, "\n```{language}\n{text}```\n\nit says\n");
     let marker = format!("[{full}]");
     let blocks: Vec<&str> =
         shown.printed.split("\n\n").map(str::trim_end).filter(|block| block.contains(&marker)).collect();
     let _ = writeln!(page, "```text\n{}\n```\n", blocks.join("\n\n"));
-    let mut fixed: Value = serde_yaml_ng::from_str(&text).expect("it was YAML before");
-    let mut is_fixed = false;
-    for finding in shown.findings.iter().filter(|finding| finding["rule"] == full.as_str()) {
-        for operation in finding["fix"]["patch"].as_array().into_iter().flatten() {
-            apply(&mut fixed, operation);
-            is_fixed = true;
-        }
-    }
-    if is_fixed {
-        let fixed = serde_yaml_ng::to_string(&fixed).expect("it is YAML still");
-        let _ = writeln!(page, "and fixed it is\n\n```yaml\n{fixed}```\n");
+    let found: Vec<&Json> = shown.findings.iter().filter(|finding| finding["rule"] == full.as_str()).collect();
+    if let Some(fixed) = subject.fixed(&found) {
+        let _ = writeln!(page, "and fixed it is\n\n```{language}\n{fixed}```\n");
     }
     Some(page)
 }
@@ -215,7 +264,10 @@ fn page(policy: &Policy) -> String {
     let annotation = |name: &str| metadata["annotations"][name].as_str().unwrap_or_default().to_owned();
     let mut page = format!("<!-- Made by `make docs` of policies/{}. -->\n\n# {}\n\n", policy.name, policy.name);
     let _ = writeln!(page, "{}.\n", annotation("io.kubewarden.policy.description"));
-    let _ = writeln!(page, "Judges: {}.", annotation("io.artifacthub.resources"));
+    let names = metadata["files"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let files = if names.is_empty() { String::new() } else { format!("; in the checker also {}", names.join(", ")) };
+    let _ = writeln!(page, "Judges: {}{files}.", annotation("io.artifacthub.resources"));
     let _ = writeln!(page, "Module: `{}`.\n\n## Rules\n", module(&metadata));
     page.push_str("| rule | level |\n|---|---|\n");
     for rule in policy.rules {

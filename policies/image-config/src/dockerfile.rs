@@ -89,7 +89,9 @@ struct Judge<'j, 'd> {
 }
 
 impl At<'_> {
-    /// Where the instruction is, in words: `stages[1].user[0]`.
+    /// Where the instruction is, in words: `stages[1].user[0]` is the first USER of the second stage, `stages[1].onbuild[0]` what
+    /// stands behind its first ONBUILD. What an instruction holds several of is below that, by its name (`.env[0].DB_PASSWORD`) or
+    /// number (`.expose[0][1]`).
     fn path(&self) -> Path {
         let stage = Path::of(&["stages"]).index(self.stage);
         let instruction = self.instruction;

@@ -16,13 +16,19 @@ use serde::Deserialize;
 use crate::pod::Pod;
 
 rules! {
-    /// Finds an image that runs as root, or as a user who is not one of `users`: by the last `USER` of the last stage, or of the
-    /// stages that it is `FROM`. `${UID}` is its default.
+    /// Finds an image that runs as root, or as a user who is not one of `users`.
     ///
-    /// Without any `USER` an image runs as its base image does, and that is mostly root. It is none of those known to run as
-    /// somebody else: Bitnami's, Chainguard's, those with `nonroot` or `unprivileged` in their name or tag, and some others. A
-    /// user by name is the one that `adduser` or `useradd` makes, in these stages or in one that `/etc/passwd` is copied from;
-    /// one whose number cannot be told is left to the rule `numeric-user`. Images of Windows are not judged.
+    /// In a Dockerfile that is the last `USER` of the last stage, or of the stages that it is `FROM`; a variable stands for its
+    /// default. Without any `USER` an image runs as its base image does, which is root but for those known to run as somebody
+    /// else: Bitnami's, Chainguard's, those with `nonroot` or `unprivileged` in their name or tag, and some others. A user by
+    /// name is the one that `adduser` or `useradd` makes, in these stages or in one that `/etc/passwd` is copied from; one whose
+    /// number cannot be told is left to the rule `numeric-user`.
+    ///
+    /// In a pod it is the user in the configuration of a container's image, where neither container nor pod has a `runAsUser`.
+    /// In the checker an image is known only if it is in an OCI layout. Where `hostUsers: false` gives the pod a user namespace
+    /// of its own, and `users` is not set, it may be root.
+    ///
+    /// Images and pods of Windows are not judged.
     ///
     /// ## Why
     /// Root in a container is root for the kernel. A pod can set `runAsUser`, but whoever forgets it runs as what the image
@@ -55,7 +61,8 @@ rules! {
     /// <https://docs.docker.com/reference/dockerfile/#user>
     USER = "user": deny;
 
-    /// Finds an image whose user is a name.
+    /// Finds an image whose user is a name: in a Dockerfile, and in a pod where there is no `runAsUser`. In a pod without
+    /// `runAsNonRoot: true` it is a warning, for the kubelet does not look at the user then.
     ///
     /// ## Why
     /// The kubelet does not look into `/etc/passwd` of an image. With `runAsNonRoot: true` and no `runAsUser` it refuses to start
@@ -79,7 +86,7 @@ rules! {
     ///
     /// ## Reference
     /// `verifyRunAsNonRoot` in
-    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/security_context.go>
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/security_context.go>; hadolint's DL3066
     NUMERIC_USER = "numeric-user": deny;
 
     /// Finds a Dockerfile without a `HEALTHCHECK`, or with `HEALTHCHECK NONE`.
@@ -94,15 +101,17 @@ rules! {
     /// ```
     ///
     /// ## Reference
-    /// <https://docs.docker.com/reference/dockerfile/#healthcheck>
+    /// hadolint's DL3057, which lets `NONE` pass; <https://docs.docker.com/reference/dockerfile/#healthcheck>
     HEALTHCHECK = "healthcheck": deny;
 
     /// Finds, in a Dockerfile, an `EXPOSE` of a port below 1024 in an image that runs as a user other than root. Not where a
-    /// program is given the capability to listen there (`setcap cap_net_bind_service`).
+    /// program is given the capability to listen there (`setcap cap_net_bind_service`). And, in a pod, a `containerPort` that the
+    /// image does not expose with that protocol, if it exposes any; low ports are found there by `run-as-nonroot/privileged-port`.
     ///
     /// ## Why
     /// Such a container may start and then fail to listen: it depends on the node, for containerd opens these ports to
     /// everyone since version 2.0 and not before. Let the program listen on 8080, and leave the low port to the Service.
+    /// A port that the image does not expose is mostly one on which nobody listens.
     ///
     /// ## Example
     /// ```dockerfile
@@ -123,7 +132,7 @@ rules! {
     /// Finds an `ENV` or an `ARG` that holds a secret: by its name and value, as the rule `literal` of secret-env tells them, or
     /// by the value alone, as its rules `credentials` and `token` do. Also an `ENV` that takes an argument of the build under
     /// such a name, and, as a warning, an `ARG` with such a name and no value. Every stage counts: the Dockerfile itself is in
-    /// version control.
+    /// version control. In a pod it is a container whose image has such a variable in its configuration.
     ///
     /// ## Why
     /// Whoever can pull the image reads its variables, and its history with the arguments of each `RUN`. What a stage that is
@@ -144,7 +153,7 @@ rules! {
     ///
     /// ## Reference
     /// <https://docs.docker.com/build/building/secrets/>,
-    /// <https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/>
+    /// <https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/>, hadolint's DL3064, which goes by names alone
     SECRET = "secret": deny;
 
     /// Finds an image in `FROM`, `COPY --from` or `RUN --mount=from=` that has neither a tag nor a digest, or a tag that floats:

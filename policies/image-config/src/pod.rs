@@ -1,9 +1,9 @@
 //! The images of a pod's containers, as their configuration has them.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use gatehouse_policy::{Around, ContextError, Gather, Ids, Level, Members, Report, image};
+use gatehouse_policy::{Around, ContextError, Ids, Level, Members, Report, Sorted, image};
 use secret_env::SecretEnv;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -63,15 +63,8 @@ struct Facts {
     secrets: String,
 }
 
-/// What is known of an image; nothing where nobody knows it.
-struct Known(Option<Facts>);
-
-impl Gather for Known {
-    /// Here it is gathered for an image, not for a namespace.
-    fn gather(around: &Around<'_>, image: &str) -> Result<Self, ContextError> {
-        Ok(Self(around.image(image)?.as_ref().map(Facts::of)))
-    }
-}
+/// What is known of an image once somebody asks; nothing where nobody knows it.
+type Answer = OnceLock<Result<Option<Facts>, ContextError>>;
 
 impl Facts {
     fn of(config: &Config) -> Self {
@@ -98,11 +91,12 @@ impl Facts {
     }
 }
 
-/// An image that a container has, for a question about it.
+/// An image that a container has, for questions about it.
 #[derive(Clone)]
 struct Asked {
     whose: Arc<str>,
     image: Arc<str>,
+    answer: Arc<Answer>,
 }
 
 impl Asked {
@@ -112,8 +106,9 @@ impl Asked {
         around: &Around<'_>,
         fault: impl FnOnce(&Facts, &Self) -> Option<String>,
     ) -> Result<Option<String>, ContextError> {
-        let known = around.gathered::<Known>(&self.image)?;
-        Ok(known.0.as_ref().and_then(|facts| fault(facts, self)))
+        let answer = self.answer.get_or_init(|| Ok(around.image(&self.image)?.as_ref().map(Facts::of)));
+        let facts = answer.as_ref().map_err(Clone::clone)?;
+        Ok(facts.as_ref().and_then(|facts| fault(facts, self)))
     }
 }
 
@@ -122,12 +117,18 @@ pub fn judge(pod: &Pod<'_>, settings: &ImageConfig, report: &mut Report<'_>) {
         return; // users have names there, and no numbers
     }
     let users = settings.users.clone().map(Arc::new);
+    // The host is asked once for what several containers have.
+    let images: Sorted<'_> = pod.containers().map(|container| container.image).zip(0..).collect();
+    let mut answers: Vec<Arc<Answer>> = Vec::new();
     for container in pod.containers() {
+        let first = images.first(container.image).and_then(|first| answers.get(first).cloned());
+        let answer = first.unwrap_or_default();
+        answers.push(Arc::clone(&answer));
         // Istio puts its own image in the place of one called auto; what is no reference at all is for pinned-images.
         if container.image == "auto" || image::read(container.image).is_err() {
             continue;
         }
-        let asked = Asked { whose: container.to_string().into(), image: container.image.into() };
+        let asked = Asked { whose: container.to_string().into(), image: container.image.into(), answer };
         let (own, inherited) = (&container.security_context, &pod.security_context);
         if own.run_as_user.or(inherited.run_as_user).is_none() {
             let is_asked_for = own.run_as_non_root.or(inherited.run_as_non_root) == Some(true);
@@ -136,9 +137,8 @@ pub fn judge(pod: &Pod<'_>, settings: &ImageConfig, report: &mut Report<'_>) {
             judge_name(container, &asked, is_asked_for, report);
         }
         judge_ports(container, &asked, report);
-        let question = asked.clone();
         report.add_if(&SECRET, container.at(&["image"]), move |around| {
-            question.find(around, |facts, Asked { whose, image }| {
+            asked.find(around, |facts, Asked { whose, image, .. }| {
                 let secrets = &facts.secrets;
                 let is_any = !secrets.is_empty();
                 is_any.then(|| {
@@ -158,7 +158,7 @@ fn judge_user(
 ) {
     let asked = asked.clone();
     report.add_if(&USER, container.at(&["image"]), move |around| {
-        asked.find(around, |facts, Asked { whose, image }| {
+        asked.find(around, |facts, Asked { whose, image, .. }| {
             let id = facts.id()?;
             let is_allowed = users.as_ref().map_or(id != 0 || may_be_root, |users| users.contains(id));
             if is_allowed {
@@ -175,7 +175,7 @@ fn judge_name(container: &Container<'_>, asked: &Asked, is_asked_for: bool, repo
     let asked = asked.clone();
     let place = container.at(&["image"]);
     let answer = move |around: &Around<'_>| {
-        asked.find(around, |facts, Asked { whose, image }| {
+        asked.find(around, |facts, Asked { whose, image, .. }| {
             let user = &facts.user;
             let with = if is_asked_for { "runAsNonRoot is true, and" } else { "with runAsNonRoot" };
             facts.id().is_none().then(|| {
@@ -202,7 +202,7 @@ fn judge_ports(container: &Container<'_>, asked: &Asked, report: &mut Report<'_>
         let asked = asked.clone();
         let place = container.at(&["ports"]).index(index).key("containerPort");
         report.add_if(&EXPOSE, place, move |around| {
-            asked.find(around, |facts, Asked { whose, image }| {
+            asked.find(around, |facts, Asked { whose, image, .. }| {
                 let is_exposed = facts.ports.is_empty() || facts.ports.binary_search(&wanted).is_ok();
                 let exposed = || facts.ports.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
                 (!is_exposed).then(|| {
