@@ -1,7 +1,7 @@
 //! Runs the cases beside each policy, and on each of them the laws that hold for every policy.
 
 use gatehouse_policy::{Finding, Level, Node, Policy, module};
-use gatehouse_tests::{Case, all_cases, apply, compare, fix_all, review};
+use gatehouse_tests::{Case, CaseOfFile, all_cases, apply, apply_to_text, compare, fix_all, review, review_file};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
 
@@ -22,7 +22,10 @@ fn judge(policy: &Policy, case: &Case) -> Result<(), String> {
         let error = policy.configure(&node).err().ok_or("the settings are accepted")?;
         return invalid.compare(&error);
     }
-    let request = case.request().ok_or("the case has neither object nor request nor invalid settings")?;
+    if let Some(file) = &case.file {
+        return judge_file(policy, case, file);
+    }
+    let request = case.request().ok_or("the case has neither object nor request nor file nor invalid settings")?;
     let found = review(policy, &settings, &request);
     if let Some(expected) = &case.error {
         let error = found.err().ok_or("the object is read")?;
@@ -40,6 +43,51 @@ fn judge(policy: &Policy, case: &Case) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn judge_file(policy: &Policy, case: &Case, file: &CaseOfFile) -> Result<(), String> {
+    let settings = case.settings();
+    let found = review_file(policy, &settings, file, &file.text);
+    if let Some(expected) = &case.error {
+        return expected.compare_file(&found.err().ok_or("the file is read")?);
+    }
+    let found = found.map_err(|error| format!("the file cannot be read: {error:?}"))?;
+    compare(policy, case.findings.as_ref().ok_or("the case says neither findings nor error")?, &found)?;
+    let key = |finding: &Finding| (finding.rule.clone(), finding.path.clone());
+    for finding in &found {
+        if finding.span.is_none() {
+            return Err(format!("a finding in a file has no place: {}", json!(finding)));
+        }
+        if finding.fix.is_none() {
+            continue;
+        }
+        // Places move with the text; paths stay.
+        let left = judge_text(policy, &settings, file, &apply_to_text(finding, &file.text)?)?;
+        if left.iter().any(|left| key(left) == key(finding)) {
+            return Err(format!("the fix leaves its finding: {}", json!(finding)));
+        }
+        if let Some(new) = left.iter().find(|left| found.iter().all(|old| key(old) != key(left))) {
+            return Err(format!("the fix of {} brings {}", json!(finding), json!(new)));
+        }
+    }
+    let mut text = file.text.clone();
+    for _ in 0..100 {
+        let findings = judge_text(policy, &settings, file, &text)?;
+        let Some(finding) = findings.iter().find(|finding| finding.fix.is_some()) else {
+            return match &case.fixed {
+                Some(expected) if *expected != text => {
+                    Err(format!("expected the file to become\n{expected}\nit became\n{text}"))
+                }
+                _ => Ok(()),
+            };
+        };
+        text = apply_to_text(finding, &text)?;
+    }
+    Err("after a hundred fixes there are still some".to_owned())
+}
+
+fn judge_text(policy: &Policy, settings: &Value, file: &CaseOfFile, text: &str) -> Result<Vec<Finding>, String> {
+    review_file(policy, settings, file, text).map_err(|error| format!("fixed, the file cannot be read: {error:?}"))
 }
 
 /// A fix removes its finding, brings no new one, and applied twice changes nothing more. All together, they leave no

@@ -1,5 +1,6 @@
 //! The cases of the policies: what is judged, and what must be said of it, as data beside each policy.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
@@ -7,7 +8,9 @@ use std::time::{Duration, Instant};
 use gatehouse_engine::POLICIES;
 use gatehouse_manifest::Format;
 use gatehouse_policy::node::{Data, Member, Places};
-use gatehouse_policy::{Finding, Level, Node, Policy, ReadError, Request, module};
+use gatehouse_policy::{
+    Configured, File, FileError, Finding, Level, Node, Policy, ReadError, Request, TextEdit, module,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,7 +27,7 @@ struct CaseFile {
     cases: Vec<Case>,
 }
 
-/// One case: an object or a request, and exactly what the policy says of it; or settings that are refused.
+/// One case: an object, a request or a file, and exactly what the policy says of it; or settings that are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
@@ -35,14 +38,28 @@ pub struct Case {
     pub settings: Option<Value>,
     object: Option<Value>,
     request: Option<Value>,
+    /// A file that is no Kubernetes object.
+    pub file: Option<CaseOfFile>,
     /// What is found, in any order.
     pub findings: Option<Vec<Expected>>,
-    /// The object once all fixes are applied.
+    /// The object once all fixes are applied; of a file its text.
     pub fixed: Option<Value>,
-    /// Why the object cannot be read.
+    /// Why the object or the file cannot be read.
     pub error: Option<ExpectedError>,
     /// Why the settings are refused.
     pub invalid: Option<ExpectedError>,
+}
+
+/// A file that a case judges.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseOfFile {
+    name: String,
+    /// What it holds.
+    pub text: String,
+    /// The files that it may name, by their paths from its folder.
+    #[serde(default)]
+    beside: BTreeMap<String, String>,
 }
 
 /// A finding as a case expects it.
@@ -51,7 +68,10 @@ pub struct Case {
 pub struct Expected {
     rule: String,
     level: Level,
-    path: String,
+    /// The path; of a finding in a file it may be left out where the line is told.
+    path: Option<String>,
+    /// The line in a file.
+    line: Option<u32>,
     /// Part of the message.
     #[serde(default)]
     message: String,
@@ -71,7 +91,10 @@ enum Safety {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedError {
+    #[serde(default)]
     path: String,
+    /// The line in a file.
+    line: Option<u32>,
     /// Part of the reason.
     reason: String,
 }
@@ -86,6 +109,17 @@ impl ExpectedError {
             return Ok(());
         }
         Err(format!("expected the error {}: …{}…\nfound {error}", self.path, self.reason))
+    }
+
+    /// Compares with why a file cannot be judged.
+    ///
+    /// # Errors
+    /// The difference.
+    pub fn compare_file(&self, error: &FileError) -> Result<(), String> {
+        if self.line.is_none_or(|line| line == error.span.line) && error.message.contains(&self.reason) {
+            return Ok(());
+        }
+        Err(format!("expected the error …{}… in line {:?}\nfound {error:?}", self.reason, self.line))
     }
 }
 
@@ -181,6 +215,25 @@ pub fn review(policy: &Policy, settings: &Value, request: &Value) -> Result<Vec<
     Ok(configured.review(&request)?.findings)
 }
 
+/// What a policy says of a file that holds `text` and is named and surrounded as the case's.
+///
+/// # Errors
+/// As [`Configured::review_file`].
+///
+/// # Panics
+/// Where the settings are refused.
+pub fn review_file(
+    policy: &Policy,
+    settings: &Value,
+    file: &CaseOfFile,
+    text: &str,
+) -> Result<Vec<Finding>, FileError> {
+    let settings = settings.to_string();
+    let settings = Node::from_json(settings.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let configured = policy.configure(&settings).unwrap_or_else(|error| panic!("the settings are refused: {error}"));
+    configured.review_file(&File { name: &file.name, text, read: &|name| file.beside.get(name).cloned() })
+}
+
 /// Compares what was found with what a case expects, in any order.
 ///
 /// # Errors
@@ -207,11 +260,54 @@ impl Expected {
         let rule = finding.rule.strip_prefix(policy.name).and_then(|rule| rule.strip_prefix('/'));
         rule == Some(self.rule.strip_prefix(policy.name).and_then(|r| r.strip_prefix('/')).unwrap_or(&self.rule))
             && self.level == finding.level
-            && self.path == finding.path.to_string()
+            && self.is_at(finding)
             && finding.message.contains(&self.message)
             && (self.fix == safety || (self.fix.is_none() && self.patch.is_some()))
             && (self.patch.is_none() || self.patch == patch())
     }
+}
+
+impl Expected {
+    fn is_at(&self, finding: &Finding) -> bool {
+        let line = finding.span.map(|span| span.line);
+        match &self.path {
+            Some(path) => *path == finding.path.to_string() && (self.line.is_none() || self.line == line),
+            None => self.line.is_some() && self.line == line,
+        }
+    }
+}
+
+/// Applies a finding's fix to a file's text.
+///
+/// # Errors
+/// Where an edit is at a place that the text does not have, or two of them overlap.
+pub fn apply_to_text(finding: &Finding, text: &str) -> Result<String, String> {
+    let mut edits: Vec<&TextEdit> = finding.fix.iter().flat_map(|fix| &fix.edits).collect();
+    edits.sort_by_key(|edit| (edit.span.line, edit.span.column));
+    let (mut changed, mut end) = (String::new(), 0);
+    for edit in edits {
+        let places = [(edit.span.line, edit.span.column), (edit.span.end_line, edit.span.end_column)];
+        let [Some(from), Some(to)] = places.map(|(line, column)| offset(text, line, column)) else {
+            return Err(format!("the text has no such place: {}", json!(edit)));
+        };
+        if from < end || to < from {
+            return Err(format!("the edit overlaps another: {}", json!(edit)));
+        }
+        changed.extend([&text[end..from], &edit.text]);
+        end = to;
+    }
+    Ok(changed + &text[end..])
+}
+
+/// Where a line's column begins.
+fn offset(text: &str, line: u32, column: u32) -> Option<usize> {
+    let start = match line.checked_sub(2) {
+        None => 0,
+        Some(before) => text.match_indices('\n').nth(before as usize)?.0 + 1,
+    };
+    let line = text[start..].split_inclusive('\n').next().unwrap_or_default();
+    let mut ends = line.char_indices().map(|(at, _)| at).chain([line.len()]);
+    Some(start + ends.nth(column.checked_sub(1)? as usize)?)
 }
 
 /// Applies a finding's fix to the request's object.
@@ -257,11 +353,26 @@ pub fn feed(bytes: &[u8]) {
         }
     }
     for policy in POLICIES {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            feed_file(&configured(policy, &null), text);
+        }
         for answer in [module::validate(policy, bytes), module::validate_settings(policy, bytes)] {
             let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", policy.name));
             serde_json::from_slice::<Value>(&answer).unwrap_or_else(|error| panic!("{}: {error}", policy.name));
         }
     }
+}
+
+/// Has a policy judge a file which, whatever other it names, finds itself.
+fn feed_file(policy: &Configured, text: &str) {
+    let file = File { name: "file", text, read: &|_| Some(text.to_owned()) };
+    for finding in policy.review_file(&file).unwrap_or_default() {
+        std::hint::black_box(apply_to_text(&finding, text).unwrap_or_else(|error| panic!("{error}")));
+    }
+}
+
+fn configured(policy: &Policy, settings: &Node<'_>) -> Configured {
+    policy.configure(settings).unwrap_or_else(|error| panic!("{}: {error}", policy.name))
 }
 
 /// How long every policy takes to judge an object of which one array or object is made `times` as long, natively. `None`
@@ -346,8 +457,8 @@ fn judge(object: &Node<'_>, settings: &Node<'_>) {
     let Ok(request) = Request::create(object, "default") else { return };
     let mut places = Places::of(object);
     for policy in POLICIES {
-        let configured = policy.configure(settings).unwrap_or_else(|error| panic!("{}: {error}", policy.name));
-        for finding in configured.review(&request).map(|verdict| verdict.findings).unwrap_or_default() {
+        for finding in configured(policy, settings).review(&request).map(|verdict| verdict.findings).unwrap_or_default()
+        {
             std::hint::black_box(places.nearest(&finding.path));
             std::hint::black_box(json!(finding).to_string());
         }
