@@ -17,6 +17,7 @@ pub const POLICIES: &[&Policy] = &[
     &required_labels::POLICY,
     &service_exposure::POLICY,
     &persistent_storage::POLICY,
+    &nginx_config::POLICY,
 ];
 
 /// The policy of that name.
