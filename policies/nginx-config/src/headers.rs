@@ -6,6 +6,7 @@
 //! (`ngx_http_headers_more_merge_loc_conf` in
 //! <https://github.com/openresty/headers-more-nginx-module/blob/master/src/ngx_http_headers_more_filter_module.c>).
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::place::At;
@@ -31,9 +32,9 @@ const MOST_COMPARED: usize = 40;
 
 /// A header that `add_header` adds.
 #[derive(Clone, Debug)]
-pub struct Header {
+pub struct Header<'s> {
     /// Its name.
-    pub name: String,
+    pub name: Cow<'s, str>,
     /// Whether it has a value: without one nothing is sent.
     pub is_sent: bool,
     /// Whether error responses have it too.
@@ -44,7 +45,7 @@ pub struct Header {
     pub at: At,
 }
 
-impl Header {
+impl Header<'_> {
     /// Whether it is called so.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
@@ -61,11 +62,11 @@ pub enum Inherit {
 
 /// What a block itself says of headers.
 #[derive(Debug, Default)]
-pub struct Own {
+pub struct Own<'s> {
     /// Those of `add_header`.
-    pub added: Vec<Header>,
+    pub added: Vec<Header<'s>>,
     /// Names of those of `more_set_headers`.
-    pub more: Vec<String>,
+    pub more: Vec<Cow<'s, str>>,
     /// `add_header_inherit`.
     pub inherit: Option<Inherit>,
     /// Whether an `include` that is not known may say more.
@@ -76,11 +77,11 @@ pub struct Own {
 
 /// The headers in force at a level.
 #[derive(Clone, Debug)]
-pub struct Level {
+pub struct Level<'s> {
     /// The protective and required ones that `add_header` adds, or would if none were dropped.
-    headers: Rc<Vec<Header>>,
+    headers: Rc<Vec<Header<'s>>>,
     /// Names of those that `more_set_headers` sets.
-    more: Rc<Vec<String>>,
+    more: Rc<Vec<Cow<'s, str>>>,
     /// The required ones among those of `add_header`, a bit for each, and among those of `more_set_headers`.
     added: u64,
     set: u64,
@@ -117,7 +118,7 @@ impl Required<'_> {
     }
 }
 
-impl Level {
+impl<'s> Level<'s> {
     /// That outside `http`, where there is none; unknown for what is included by an `http` that is not here.
     pub fn outermost(is_unknown: bool) -> Self {
         Self {
@@ -142,7 +143,7 @@ impl Level {
     }
 
     /// The level of a block within this one.
-    pub fn within(&self, own: &Own, required: Required<'_>) -> Self {
+    pub fn within(&self, own: &Own<'s>, required: Required<'_>) -> Self {
         let inherit = own.inherit.unwrap_or(self.inherit);
         let mut level = Self { inherit, ..self.clone() };
         if !own.more.is_empty() {
@@ -161,12 +162,12 @@ impl Level {
     }
 
     /// Counts headers that a block drops as there: what is within it is to have them too.
-    pub fn expect(&mut self, dropped: &[&Header]) {
+    pub fn expect(&mut self, dropped: &[&Header<'s>]) {
         let expected = self.headers.iter().chain(dropped.iter().copied()).take(MOST_COMPARED).cloned().collect();
         self.headers = Rc::new(expected);
     }
 
-    fn add(&mut self, added: &[Header], required: Required<'_>) {
+    fn add(&mut self, added: &[Header<'s>], required: Required<'_>) {
         let mut headers = self.headers.to_vec();
         for header in added.iter().filter(|header| header.is_sent) {
             let bits = required.bits(&header.name);
@@ -184,12 +185,12 @@ impl Level {
     }
 
     /// What a block with headers of its own drops of those in force outside it.
-    pub fn dropped<'l>(&'l self, own: &'l Own) -> impl Iterator<Item = &'l Header> {
+    pub fn dropped<'l>(&'l self, own: &'l Own<'s>) -> impl Iterator<Item = &'l Header<'s>> {
         let inherit = own.inherit.unwrap_or(self.inherit);
         // Headers without values, or an inheritance that is off, say that it is meant.
         let drops = inherit == Inherit::On && own.added.iter().any(|header| header.is_sent);
         let is_known = !own.is_unknown && !own.is_scripted && !self.is_scripted;
-        let is_kept = move |header: &Header| {
+        let is_kept = move |header: &Header<'_>| {
             own.added.iter().any(|of| of.is(&header.name))
                 || self.more.iter().chain(&own.more).any(|name| header.is(name))
         };

@@ -11,12 +11,12 @@ use crate::headers::{Header, Inherit, Level, Own, Required};
 use crate::known;
 use crate::pattern::{self, Group};
 use crate::place::{At, Named, Places};
-use crate::reader::Directive;
+use crate::reader::{DEEPEST, Directive};
 use crate::sources::{Source, Sources};
 use crate::{GZIP, HEADER, HEADER_INHERITANCE, INCLUDE, NginxConfig, SERVER_TOKENS};
 
 /// How many directives may come by includes: a file that many blocks include counts each time.
-const MOST_INCLUDED: usize = 200_000;
+const MOST_INCLUDED: usize = 100_000;
 
 /// Judges every source that no other includes, and with it what it includes.
 pub fn judge(sources: &Sources<'_>, own: usize, places: &Places, settings: &NginxConfig, report: &mut Report<'_>) {
@@ -27,6 +27,7 @@ pub fn judge(sources: &Sources<'_>, own: usize, places: &Places, settings: &Ngin
         report,
         seen: vec![false; sources.all.len()],
         left: MOST_INCLUDED,
+        depth: 0,
         http: Http::default(),
         variables: Vec::new(),
     };
@@ -47,6 +48,7 @@ struct Judge<'j, 's, 'r> {
     /// The sources that were judged, on their own or where another includes them.
     seen: Vec<bool>,
     left: usize,
+    depth: usize,
     http: Http,
     /// The variables set in the blocks around.
     variables: Vec<Variable>,
@@ -148,8 +150,8 @@ impl Default for Http {
 /// What a block says.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-struct Said {
-    headers: Own,
+struct Said<'j> {
+    headers: Own<'j>,
     /// Whether it includes what is not known.
     is_unknown: bool,
     has_tokens: bool,
@@ -175,7 +177,7 @@ impl<'j> Judge<'j, '_, '_> {
     }
 
     /// What is directly in a block, with what it includes; and whether it includes what is not known.
-    fn children(&mut self, source: usize, range: std::ops::Range<u32>, is_told: bool) -> (Vec<Child>, bool) {
+    fn children(&mut self, source: usize, range: Range<u32>, is_told: bool) -> (Vec<Child>, bool) {
         let mut children = Vec::new();
         let mut is_unknown = false;
         // The sources that are being read, each included by the one before.
@@ -188,7 +190,7 @@ impl<'j> Judge<'j, '_, '_> {
             let child = Child { at: At { source: *source, index: *at }, is_told: *is_told };
             let (of, directive) = self.sources.get(child.at);
             *at = directive.end;
-            if of.word(directive, 0).as_deref() != Some("include") {
+            if !of.has_includes() || of.word(directive, 0).as_deref() != Some("include") {
                 children.push(child);
                 continue;
             }
@@ -226,7 +228,7 @@ impl<'j> Judge<'j, '_, '_> {
 
     /// Reports a finding at a directive, or at one that its block lacks.
     fn tell(&mut self, child: Child, rule: &Rule, lacks: Option<&'static str>, message: impl FnOnce() -> String) {
-        self.tell_beside(child, rule, lacks, &[], message);
+        self.tell_beside(child, rule, lacks, Vec::new, message);
     }
 
     /// The same, with other directives that the fix needs.
@@ -235,7 +237,7 @@ impl<'j> Judge<'j, '_, '_> {
         child: Child,
         rule: &Rule,
         lacks: Option<&'static str>,
-        beside: &[At],
+        beside: impl FnOnce() -> Vec<At>,
         message: impl FnOnce() -> String,
     ) {
         if child.is_told {
@@ -258,9 +260,9 @@ impl<'j> Judge<'j, '_, '_> {
         (source, range, is_told): (usize, Range<u32>, bool),
         block: Option<Child>,
         kind: Kind,
-        outer: &Level,
+        outer: &Level<'j>,
         scope: Scope<'_>,
-    ) -> (Level, Said) {
+    ) -> (Level<'j>, Said<'j>) {
         let (children, is_unknown) = self.children(source, range, is_told);
         let mut said = Said { is_unknown, ..Said::default() };
         // What includes a file may have headers beside the include.
@@ -281,25 +283,30 @@ impl<'j> Judge<'j, '_, '_> {
             self.dropped(block, outer, &said.headers, &mut level);
         }
         let variables = self.variables.len();
+        self.depth += 1;
         for child in &children {
             if self.report.is_full() {
                 break;
             }
             self.directive(*child, kind, scope);
-            self.nested(*child, kind, &level, scope, &mut said);
+            // A file may include itself within a block of its own.
+            if self.depth <= DEEPEST {
+                self.nested(*child, kind, &level, scope, &mut said);
+            }
         }
+        self.depth -= 1;
         self.variables.truncate(variables);
         (level, said)
     }
 
     /// Takes down what a directive says of its block.
-    fn take(&mut self, child: Child, kind: Kind, said: &mut Said) {
+    fn take(&mut self, child: Child, kind: Kind, said: &mut Said<'j>) {
         let (source, directive) = self.sources.get(child.at);
         let word = |index| source.word(directive, index).unwrap_or_default();
         let name = word(0);
         match &*name {
             "add_header" => said.headers.added.push(Header {
-                name: word(1).into_owned(),
+                name: word(1),
                 is_sent: !word(2).is_empty(),
                 is_always: word(3) == "always",
                 of: kind.name(),
@@ -327,15 +334,13 @@ impl<'j> Judge<'j, '_, '_> {
             "gzip" if kind == Kind::Http => self.http.is_compression_unknown = true,
             "gzip_types" => self.http.has_gzip_types = true,
             "brotli" | "zstd" => self.http.is_compression_unknown |= word(1) == "on",
-            script if ["_by_lua", "js_header_filter", "js_content", "perl"].iter().any(|of| script.contains(of)) => {
-                said.headers.is_scripted = true;
-            }
-            _ => {}
+            "js_content" | "js_header_filter" | "perl" => said.headers.is_scripted = true,
+            script => said.headers.is_scripted |= script.contains("_by_lua"),
         }
     }
 
     /// Goes into a block.
-    fn nested(&mut self, child: Child, kind: Kind, level: &Level, scope: Scope<'_>, said: &mut Said) {
+    fn nested(&mut self, child: Child, kind: Kind, level: &Level<'j>, scope: Scope<'_>, said: &mut Said<'j>) {
         let (source, directive) = self.sources.get(child.at);
         if !directive.is_block {
             return;
@@ -399,7 +404,7 @@ impl<'j> Judge<'j, '_, '_> {
         }
     }
 
-    fn server(&mut self, block: Child, around: Kind, outer: &Level) {
+    fn server(&mut self, block: Child, around: Kind, outer: &Level<'j>) {
         let body = self.body(block);
         let (level, said) = self.block(body, Some(block), Kind::Server, outer, Scope::default());
         self.http.has_servers = true;
@@ -419,7 +424,7 @@ impl<'j> Judge<'j, '_, '_> {
         }
     }
 
-    fn location(&mut self, block: Child, level: &Level, scope: Scope<'_>, said: &mut Said) {
+    fn location(&mut self, block: Child, level: &Level<'j>, scope: Scope<'_>, said: &mut Said<'j>) {
         let (source, directive) = self.sources.get(block.at);
         let (modifier, path) = location(source, directive);
         let groups = if modifier.starts_with('~') { pattern::groups(&path) } else { Vec::new() };
@@ -453,13 +458,13 @@ impl<'j> Judge<'j, '_, '_> {
     }
 
     /// The headers of the level outside that a block drops, as it has some of its own.
-    fn dropped(&mut self, block: Child, outer: &Level, own: &Own, level: &mut Level) {
-        let dropped: Vec<&Header> = outer.dropped(own).collect();
+    fn dropped(&mut self, block: Child, outer: &Level<'j>, own: &Own<'j>, level: &mut Level<'j>) {
+        let dropped: Vec<&Header<'j>> = outer.dropped(own).collect();
         let Some(first) = dropped.first() else { return };
         level.expect(&dropped);
         let (source, directive) = self.sources.get(block.at);
-        let beside: Vec<At> = own.added.iter().rev().take(1).chain(dropped.iter().copied()).map(|of| of.at).collect();
-        self.tell_beside(block, &HEADER_INHERITANCE, Some("add_header"), &beside, || {
+        let beside = || own.added.last().into_iter().chain(dropped.iter().copied()).map(|of| of.at).collect();
+        self.tell_beside(block, &HEADER_INHERITANCE, Some("add_header"), beside, || {
             let mut names: Vec<&str> = dropped.iter().map(|header| &*header.name).collect();
             names.dedup();
             format!(
@@ -492,7 +497,7 @@ fn location<'s>(source: &'s Source<'_>, directive: &Directive) -> (&'static str,
 fn set_headers<'s>(
     source: &'s Source<'_>,
     directive: &'s Directive,
-) -> impl Iterator<Item = (String, Cow<'s, str>)> + use<'s> {
+) -> impl Iterator<Item = (Cow<'s, str>, Cow<'s, str>)> + use<'s> {
     let words = source.config.words(directive).iter().skip(1);
     let mut is_option = false;
     words.filter_map(move |word| {
@@ -501,8 +506,12 @@ fn set_headers<'s>(
         if follows_option || word.starts_with('-') {
             return None;
         }
-        let (name, value) = word.split_once(':')?;
-        Some((name.trim().to_owned(), value.trim_matches([' ', '\t']).to_owned().into()))
+        let colon = word.find(':')?;
+        let part = |from: usize, to: usize| match &word {
+            Cow::Borrowed(word) => Cow::Borrowed(word[from..to].trim_matches([' ', '\t'])),
+            Cow::Owned(word) => Cow::Owned(word[from..to].trim_matches([' ', '\t']).to_owned()),
+        };
+        Some((part(0, colon), part(colon + 1, word.len())))
     })
 }
 

@@ -12,6 +12,8 @@ mod known;
 mod lua;
 #[cfg(not(target_arch = "wasm32"))]
 mod mend;
+#[cfg(test)]
+mod oracle;
 mod pattern;
 mod place;
 mod protocols;
@@ -130,11 +132,11 @@ rules! {
     /// ```
     ///
     /// ## Options
-    /// `hstsMaxAge`, at least 15768000 seconds by default: the half year that SSL Labs asks for.
+    /// `hstsMaxAge`, at least 15552000 seconds by default: the 180 days that SSL Labs calls long.
     ///
     /// ## Reference
     /// <https://www.rfc-editor.org/rfc/rfc6797#section-6.1>,
-    /// <https://github.com/ssllabs/research/wiki/SSL-and-TLS-Deployment-Best-Practices>
+    /// `LONG_MAX_AGE` in <https://github.com/ssllabs/ssllabs-scan/blob/master/ssllabs-api-docs-v3.md>
     HSTS = "hsts": deny;
 
     /// Finds an `http` block without `server_tokens`, of which a server says nothing of it either; and `server_tokens on` or
@@ -416,7 +418,7 @@ pub struct NginxConfig {
     headers: Vec<String>,
     /// Whether error responses are to have them too, by `add_header … always`. Default: false.
     always: bool,
-    /// The `max-age` of `Strict-Transport-Security`, in seconds. Default: at least 15768000.
+    /// The `max-age` of `Strict-Transport-Security`, in seconds. Default: at least 15552000.
     hsts_max_age: Bounds,
     /// The first port that users other than root may listen on. Default: 1024.
     unprivileged_port_start: u16,
@@ -430,7 +432,7 @@ impl Default for NginxConfig {
         Self {
             headers: Vec::new(),
             always: false,
-            hsts_max_age: Bounds { min: 15_768_000, max: None },
+            hsts_max_age: Bounds { min: 15_552_000, max: None },
             unprivileged_port_start: 1024,
             keys: Vec::new(),
         }

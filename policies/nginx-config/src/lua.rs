@@ -8,13 +8,17 @@ use crate::reader::Cursor;
 /// Moves past the brace that closes the block; `false` where there is none.
 pub fn skip(cursor: &mut Cursor<'_>) -> bool {
     let mut open = 1;
+    // For each quote, how much is left where the line ends on which none closes a string.
+    let mut unclosed = [usize::MAX; 2];
     while let Some(byte) = cursor.peek() {
         match byte {
             b'{' => open += 1,
             b'}' => open -= 1,
             b'"' | b'\'' => {
-                cursor.bump();
-                skip_string(cursor, byte);
+                let unclosed = &mut unclosed[usize::from(byte == b'"')];
+                if cursor.rest().len() > *unclosed || !skip_string(cursor, byte, unclosed) {
+                    cursor.bump();
+                }
                 continue;
             }
             b'-' if cursor.rest().starts_with(b"--") => {
@@ -38,14 +42,25 @@ pub fn skip(cursor: &mut Cursor<'_>) -> bool {
     false
 }
 
-fn skip_string(cursor: &mut Cursor<'_>, quote: u8) {
-    while let Some(byte) = cursor.bump() {
-        if byte == b'\\' {
-            cursor.bump();
-        } else if byte == quote {
-            return;
+/// Moves past a string; `false` where it does not end on its line. Its quote then stands for nothing, nor do those like it up to
+/// the line's end: each was seen behind a backslash.
+fn skip_string(cursor: &mut Cursor<'_>, quote: u8, unclosed: &mut usize) -> bool {
+    let mut length = 1;
+    loop {
+        match cursor.rest().get(length) {
+            Some(byte) if *byte == quote => break,
+            Some(b'\\') if !matches!(cursor.rest().get(length + 1), None | Some(b'\n' | b'\r')) => length += 2,
+            None | Some(b'\n' | b'\r' | b'\\') => {
+                *unclosed = cursor.rest().len() - length;
+                return false;
+            }
+            Some(_) => length += 1,
         }
     }
+    for _ in 0..=length {
+        cursor.bump();
+    }
+    true
 }
 
 /// Moves past `[[…]]`, or `[==[…]==]` with any number of equals signs; `false` where there is none.

@@ -86,13 +86,28 @@ fn quoted(value: &str) -> String {
     if escaped.contains([' ', '\t', ';', '{', '}', '\'', '"']) { format!("\"{escaped}\"") } else { escaped }
 }
 
+/// How long a line is at most whose end and indentation are looked for.
+const LONGEST_LINE: usize = 4096;
+
 /// New lines after a directive's `;` or a block's `{`, indented as what stands in the block.
 fn insert(source: &Source<'_>, after: &Directive, lines: &[String]) -> TextEdit {
     let Position { line, column } = after.after;
     let span = Span { line, column, end_line: line, end_column: column };
-    let line_end = if source.text.contains("\r\n") { "\r\n" } else { "\n" };
     let start = source.config.words(after).first().map_or(0, Word::start);
-    let before = source.text[..start].rsplit('\n').next().unwrap_or_default();
+    let (before, behind) = source.text.split_at(start);
+    let line_end = if behind
+        .get(..LONGEST_LINE)
+        .unwrap_or(behind)
+        .split_inclusive('\n')
+        .next()
+        .is_some_and(|line| line.ends_with("\r\n"))
+    {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let before = before.get(before.len().saturating_sub(LONGEST_LINE)..).unwrap_or_default();
+    let before = before.rsplit('\n').next().unwrap_or_default();
     let own = &before[..before.len() - before.trim_start().len()];
     let deeper = match own.chars().next() {
         _ if !after.is_block => "",

@@ -72,20 +72,20 @@ impl Places {
         report: &mut Report<'_>,
         rule: &Rule,
         (at, lacks): (At, Option<&'static str>),
-        beside: &[At],
+        beside: impl FnOnce() -> Vec<At>,
         message: impl FnOnce() -> String,
     ) {
         let (source, directive) = sources.get(at);
         match self {
             Self::Keys => {
-                let _ = beside;
+                drop(beside);
                 let line = source.config.words(directive).first().map_or(1, |name| name.span.line);
                 report.add(rule, || key(&source.name), || format!("{} line {line}: {}", source.name, message()));
             }
             #[cfg(not(target_arch = "wasm32"))]
             Self::File(numbers) => {
                 let told = report.add(rule, numbers.place(source, at.index, lacks), message);
-                let edits = if told.is_listed() { mend::fix(rule, sources, at, beside) } else { Vec::new() };
+                let edits = if told.is_listed() { mend::fix(rule, sources, at, &beside()) } else { Vec::new() };
                 if !edits.is_empty() {
                     told.text_fix(false, edits);
                 }

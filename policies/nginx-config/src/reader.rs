@@ -13,8 +13,8 @@ use crate::lua;
 /// What nginx reads into at once: no word may be longer (`NGX_CONF_BUFFER`).
 const LONGEST_WORD: usize = 4096;
 
-/// How deep blocks nest at most. Who needs more than ten has not been seen, and what walks them recurses.
-const DEEPEST: usize = 100;
+/// How deep blocks nest at most, includes and all. Who needs more than ten has not been seen, and what walks them recurses.
+pub const DEEPEST: usize = 50;
 
 /// A configuration, as far as it can be read.
 #[derive(Debug, Default)]
@@ -46,6 +46,7 @@ pub struct Word {
     start: u32,
     end: u32,
     is_quoted: bool,
+    has_backslash: bool,
     /// Where it stands, with its quotes.
     pub span: Span,
 }
@@ -98,7 +99,7 @@ impl Word {
     /// What it says, without quotes and backslashes.
     pub fn value<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let raw = text.get(self.start as usize..self.end as usize).unwrap_or_default();
-        if !raw.contains('\\') {
+        if !self.has_backslash {
             return raw.into();
         }
         let mut value = String::with_capacity(raw.len());
@@ -288,12 +289,12 @@ impl Reader<'_> {
     }
 
     fn comment(&mut self) -> Result<(), SyntaxError> {
-        let start = self.cursor.at;
+        let from = (self.cursor.at, self.cursor.position);
         while let Some(byte) = self.cursor.peek() {
+            self.check_length(from, 0, "comment")?;
             if byte == b'\n' {
                 break;
             }
-            self.check_length(start, "comment")?;
             self.cursor.bump();
         }
         Ok(())
@@ -303,8 +304,9 @@ impl Reader<'_> {
         let opened = self.cursor.position;
         self.cursor.bump();
         let start = self.cursor.at;
+        let mut has_backslash = false;
         loop {
-            self.check_length(start, "word")?;
+            self.check_length((start, opened), 0, "word")?;
             match self.cursor.peek() {
                 None => {
                     let quote = char::from(quote);
@@ -314,6 +316,7 @@ impl Reader<'_> {
                     )));
                 }
                 Some(b'\\') => {
+                    has_backslash = true;
                     self.cursor.bump();
                     self.cursor.bump();
                 }
@@ -321,14 +324,16 @@ impl Reader<'_> {
                     let end = self.cursor.at;
                     self.cursor.bump();
                     if byte == quote {
-                        self.push(start, end, true, opened);
+                        self.push((start, end), true, has_backslash, opened);
                         break;
                     }
                 }
             }
         }
+        self.check_length((start, opened), 0, "word")?;
         match self.cursor.peek() {
-            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' | b')') => Ok(()),
+            None | Some(b';' | b'{' | b')') => Ok(()),
+            Some(b' ' | b'\t' | b'\r' | b'\n') => self.check_length((start, opened), 1, "word"),
             Some(_) => {
                 let next = String::from_utf8_lossy(self.cursor.rest().get(..4).unwrap_or(self.cursor.rest()));
                 let next = next.chars().next().unwrap_or_default().escape_debug().to_string();
@@ -340,9 +345,9 @@ impl Reader<'_> {
     fn bare(&mut self) -> Result<(), SyntaxError> {
         let (start, opened) = (self.cursor.at, self.cursor.position);
         // The brace of `${name}` is a part of the word.
-        let mut is_variable = false;
+        let (mut is_variable, mut has_backslash) = (false, false);
         while let Some(byte) = self.cursor.peek() {
-            self.check_length(start, "word")?;
+            self.check_length((start, opened), 0, "word")?;
             match byte {
                 b'{' if is_variable => {
                     self.cursor.bump();
@@ -350,6 +355,7 @@ impl Reader<'_> {
                 }
                 b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' => break,
                 b'\\' => {
+                    has_backslash = true;
                     self.cursor.bump();
                 }
                 _ => {}
@@ -357,22 +363,29 @@ impl Reader<'_> {
             is_variable = byte == b'$';
             self.cursor.bump();
         }
-        self.push(start, self.cursor.at, false, opened);
-        Ok(())
+        self.push((start, self.cursor.at), false, has_backslash, opened);
+        match self.cursor.peek() {
+            Some(b' ' | b'\t' | b'\r' | b'\n') => self.check_length((start, opened), 1, "word"),
+            _ => Ok(()),
+        }
     }
 
-    fn push(&mut self, start: usize, end: usize, is_quoted: bool, from: Position) {
+    fn push(&mut self, (start, end): (usize, usize), is_quoted: bool, has_backslash: bool, from: Position) {
         let (start, end) = (u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX));
         let to = self.cursor.position;
         let span = Span { line: from.line, column: from.column, end_line: to.line, end_column: to.column };
-        self.config.words.push(Word { start, end, is_quoted, span });
+        self.config.words.push(Word { start, end, is_quoted, has_backslash, span });
     }
 
-    fn check_length(&self, start: usize, what: &str) -> Result<(), SyntaxError> {
-        if self.cursor.at - start < LONGEST_WORD || self.cursor.peek().is_none() {
+    /// nginx lets go of a word when it reads what follows it: after a space that is one byte more.
+    /// nginx lets go of a word when it reads what follows it: after a space that is one byte more.
+    fn check_length(&self, (start, from): (usize, Position), more: usize, what: &str) -> Result<(), SyntaxError> {
+        let at = self.cursor.at + more;
+        if at - start < LONGEST_WORD || at >= self.cursor.bytes.len() {
             return Ok(());
         }
-        Err(self.error(&format!("a {what} is longer than nginx's {LONGEST_WORD} bytes, or its end is missing")))
+        let message = format!("a {what} is longer than nginx's {LONGEST_WORD} bytes, or its end is missing");
+        Err(SyntaxError { at: from, message })
     }
 
     fn error(&self, message: &str) -> SyntaxError {

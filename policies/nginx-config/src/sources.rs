@@ -36,6 +36,11 @@ impl<'s> Source<'s> {
         Some(self.config.words(directive).get(index)?.value(&self.text))
     }
 
+    /// Whether it has an `include` at all.
+    pub fn has_includes(&self) -> bool {
+        !self.includes.is_empty()
+    }
+
     /// What an `include` brings in.
     pub fn included(&self, directive: u32) -> &[usize] {
         let found = self.includes.binary_search_by_key(&directive, |(of, _)| *of);
@@ -75,15 +80,7 @@ impl<'s> Sources<'s> {
         let mut looked_up: Vec<(String, Option<usize>)> = Vec::new();
         let mut at = 0;
         while at < self.all.len() {
-            let mut includes = Vec::new();
-            for (index, directive) in (0..).zip(&self.all[at].config.directives) {
-                if self.all[at].word(directive, 0).as_deref() == Some("include")
-                    && let Some(path) = self.all[at].word(directive, 1)
-                {
-                    includes.push((index, path.into_owned()));
-                }
-            }
-            for (index, path) in includes {
+            for (index, path) in includes(&self.all[at]) {
                 let found = if path.contains(['*', '?', '[']) {
                     let mut found = folder.matching(&path, &self.all[..own]);
                     found.retain(|of| *of != at);
@@ -131,6 +128,19 @@ impl<'s> Sources<'s> {
         looked_up.insert(place, (path.to_owned(), found));
         found
     }
+}
+
+/// Every `include` with its path.
+fn includes(source: &Source<'_>) -> Vec<(u32, String)> {
+    // Most have none.
+    if !source.text.contains("include") {
+        return Vec::new();
+    }
+    let path = |directive| {
+        let is_include = source.word(directive, 0).as_deref() == Some("include");
+        Some(source.word(directive, 1).filter(|_| is_include)?.into_owned())
+    };
+    (0..).zip(&source.config.directives).filter_map(|(index, directive)| Some((index, path(directive)?))).collect()
 }
 
 /// The last part of a path: mounted as a volume, a key is a file of any folder.
@@ -181,8 +191,8 @@ const LONGEST_PATTERN: usize = 64;
 fn is_main(config: &Config, text: &str) -> bool {
     let mut at = 0;
     while let Some(directive) = config.directives.get(at as usize) {
-        let name = config.words(directive).first().map(|name| name.value(text));
-        if directive.is_block && matches!(name.as_deref(), Some("http" | "events" | "stream" | "mail")) {
+        let name = config.words(directive).first().filter(|_| directive.is_block).map(|name| name.value(text));
+        if matches!(name.as_deref(), Some("http" | "events" | "stream" | "mail")) {
             return true;
         }
         at = directive.end;

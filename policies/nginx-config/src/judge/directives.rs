@@ -38,7 +38,7 @@ impl Judge<'_, '_, '_> {
                 });
             }
             "add_header" => {
-                self.header(child, &[(word(1).into_owned(), word(2))]);
+                self.header(child, &[(word(1), word(2))]);
                 self.splitting(child, &word(2), scope);
             }
             "more_set_headers" => {
@@ -112,14 +112,14 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    fn header(&mut self, child: Child, headers: &[(String, Cow<'_, str>)]) {
+    fn header(&mut self, child: Child, headers: &[(Cow<'_, str>, Cow<'_, str>)]) {
         if let Some((name, _)) = headers.iter().find(|(_, value)| value.contains(['\n', '\r'])) {
             self.tell(child, &ADD_HEADER_MULTILINE, None, || {
                 format!("{name} has a line break in its value, which HTTP does not allow; expected one line")
             });
         }
         // What a variable holds is not known.
-        let is_it = |(name, value): &&(String, Cow<'_, str>)| {
+        let is_it = |(name, value): &&(Cow<'_, str>, Cow<'_, str>)| {
             name.eq_ignore_ascii_case("Strict-Transport-Security") && !value.is_empty() && !value.contains('$')
         };
         let Some((name, value)) = headers.iter().find(is_it) else { return };
