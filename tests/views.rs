@@ -40,7 +40,7 @@ fn every_field_of_a_view_is_one_of_the_api() {
     assert!(missing.is_empty(), "fields that no type of the API has: {missing:#?}");
     for policy in POLICIES {
         let own = seen.keys().filter(|(name, _)| *name == policy.name).count();
-        assert!(own > 2, "{} reads {own} fields: its views are not reached", policy.name);
+        assert!(own > 0, "{} reads no field: its views are not reached", policy.name);
     }
 }
 

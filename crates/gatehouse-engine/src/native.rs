@@ -20,6 +20,7 @@ pub const POLICIES: &[&Policy] = &[
     &redis_cluster::POLICY,
     &monitoring::POLICY,
     &image_config::POLICY,
+    &nginx_config::POLICY,
     &object_references::POLICY,
 ];
 
