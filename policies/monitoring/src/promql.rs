@@ -1,9 +1,10 @@
 //! Prometheus' expressions, as Prometheus reads them: their grammar and their types, with nothing kept of what is read.
 //!
 //! Held to `promql/parser` of <https://github.com/prometheus/prometheus>, version 3.16, with all that it has behind feature
-//! flags; whether a cluster has switched them on is not known here. It is not made of a crate: the best of them takes 1.2 MB
-//! of a module, more than quadratic time for a long chain of operators, seconds for a regular expression of twenty
-//! characters, and the stack for what nests deep. Here what is open is a list, and one look at each word is enough.
+//! flags; whether a cluster has switched them on is not known here. Where an operator follows `offset (5m)` more is accepted
+//! than there. It is not made of a crate: the best of them, promql-parser, takes 1.2 MB of a module, 360 ms in it for a
+//! megabyte of ordinary expressions, quadratic time for a chain of operators, seconds for a hundred regular expressions such as
+//! `\w{300}`, and the stack for what nests deep. Here what is open is a list, and one look at each word is enough.
 
 mod functions;
 mod lexer;

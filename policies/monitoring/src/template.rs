@@ -3,9 +3,12 @@
 //! in <https://github.com/prometheus/prometheus/blob/main/model/rulefmt/rulefmt.go>). What a template would do is not looked
 //! at, and what could be either is taken for right.
 
+mod words;
+
 use std::fmt::{self, Display};
 
-use crate::escape::escaped;
+pub use self::words::first_action;
+use self::words::{Found, Word, Words};
 use crate::promql::unknown;
 
 /// What is wrong with a template.
@@ -90,31 +93,6 @@ const VARIABLES: [&str; 5] = ["$", "$labels", "$externalLabels", "$externalURL",
 /// How many variables are known at once. Where there are more, any may be one of them.
 const MOST_VARIABLES: usize = 200;
 
-/// A word between `{{` and `}}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word<'t> {
-    Space,
-    /// `}}`
-    End,
-    /// A function or a keyword.
-    Name(&'t str),
-    /// `$x`
-    Variable(&'t str),
-    /// `.x`
-    Field,
-    /// `.`
-    Dot,
-    Number,
-    Text,
-    Pipe,
-    Declare,
-    Assign,
-    Comma,
-    Open,
-    Close,
-    Other(&'t str),
-}
-
 /// What goes on until its `{{end}}`.
 struct Block {
     keyword: Keyword,
@@ -149,26 +127,13 @@ enum Keyword {
 /// Checks a template.
 pub fn check(text: &str) -> Result<(), Wrong<'_>> {
     let mut template = Template {
-        rest: text,
-        word: Word::End,
+        words: Words { rest: text, word: Word::End },
         variables: VARIABLES.to_vec(),
         hidden: 0,
         ranges: 0,
         blocks: Vec::new(),
     };
-    while let Some(start) = first_action(template.rest) {
-        template.rest = template.rest.get(start + 2..).unwrap_or_default();
-        if let Some(trimmed) = template.rest.strip_prefix('-').filter(|rest| rest.starts_with(is_space)) {
-            template.rest = trimmed.trim_start_matches(is_space);
-        }
-        if let Some(comment) = template.rest.strip_prefix("/*") {
-            let Some(end) = pair(comment, *b"*/") else { return Err(Wrong::Not("a comment that is not closed")) };
-            template.rest = comment.get(end + 2..).unwrap_or_default();
-            if !template.skip_end() {
-                return Err(Wrong::Not("a comment with something between it and }}"));
-            }
-            continue;
-        }
+    while template.words.enter()? {
         template.action()?;
     }
     match template.blocks.last() {
@@ -177,37 +142,8 @@ pub fn check(text: &str) -> Result<(), Wrong<'_>> {
     }
 }
 
-/// Where the first `{{` of a text is.
-pub fn first_action(text: &str) -> Option<usize> {
-    pair(text, *b"{{")
-}
-
-/// Where two bytes stand side by side.
-fn pair(text: &str, bytes: [u8; 2]) -> Option<usize> {
-    text.as_bytes().windows(2).position(|window| *window == bytes)
-}
-
-fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\r' | '\n')
-}
-
-/// Letters, digits and `_`. Which of the others are letters too is not known here.
-fn is_letter(character: char) -> bool {
-    character == '_' || character.is_ascii_alphanumeric() || !character.is_ascii()
-}
-
-fn is_decimal_digit(character: char) -> bool {
-    character == '_' || character.is_ascii_digit()
-}
-
-fn is_hexadecimal_digit(character: char) -> bool {
-    character == '_' || character.is_ascii_hexdigit()
-}
-
 struct Template<'t> {
-    rest: &'t str,
-    /// The word that is looked at.
-    word: Word<'t>,
+    words: Words<'t>,
     /// The variables that are declared, the last one last.
     variables: Vec<&'t str>,
     /// How many of them are those of a template around, which are not seen in one that is defined.
@@ -216,8 +152,6 @@ struct Template<'t> {
     ranges: usize,
     blocks: Vec<Block>,
 }
-
-type Found<'t, T> = Result<T, Wrong<'t>>;
 
 /// A pipeline that is not at its end.
 #[derive(Clone, Copy)]
@@ -229,192 +163,26 @@ struct Pipeline {
 }
 
 impl<'t> Template<'t> {
-    /// Takes `}}`, with a `-` before it where there is one.
-    fn skip_end(&mut self) -> bool {
-        let trimmed = self.rest.strip_prefix(is_space).and_then(|rest| rest.strip_prefix("-}}"));
-        let end = trimmed.or_else(|| self.rest.strip_prefix("}}"));
-        if let Some(rest) = end {
-            self.rest = rest;
-        }
-        end.is_some()
-    }
-
-    /// Takes the characters at the start that are of a sort.
-    fn take(&mut self, is_of: fn(char) -> bool) -> &'t str {
-        let length = self.rest.find(|character| !is_of(character)).unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at_checked(length).unwrap_or_default();
-        self.rest = rest;
-        taken
-    }
-
-    /// Goes on to the next word, spaces among them.
-    fn advance(&mut self) -> Found<'t, ()> {
-        let before = self.rest;
-        if self.skip_end() {
-            self.word = Word::End;
-            return Ok(());
-        }
-        let Some(first) = before.chars().next() else { return Err(Wrong::Not("{{ without }}")) };
-        if is_space(first) {
-            // The last of the spaces may belong to ` -}}`.
-            let spaces = self.take(is_space).len();
-            if self.rest.starts_with("-}}") {
-                self.rest = before.get(spaces - 1..).unwrap_or_default();
-                if spaces == 1 {
-                    return self.advance();
-                }
-            }
-            self.word = Word::Space;
-            return Ok(());
-        }
-        self.rest = before.get(first.len_utf8()..).unwrap_or_default();
-        let taken = |rest: &str| before.get(..before.len() - rest.len()).unwrap_or_default();
-        self.word = match first {
-            '"' => self.quoted(b'"')?,
-            '\'' => self.quoted(b'\'')?,
-            '`' => {
-                self.take(|character| character != '`');
-                self.rest = self.rest.strip_prefix('`').ok_or(Wrong::Not("a ` that is not closed"))?;
-                Word::Text
-            }
-            ':' => {
-                self.rest = self.rest.strip_prefix('=').ok_or(Wrong::Unexpected(":"))?;
-                Word::Declare
-            }
-            '=' => Word::Assign,
-            '|' => Word::Pipe,
-            ',' => Word::Comma,
-            '(' => Word::Open,
-            ')' => Word::Close,
-            '$' => {
-                self.take(is_letter);
-                self.terminate()?;
-                Word::Variable(taken(self.rest))
-            }
-            '.' if !self.rest.starts_with(|next: char| next.is_ascii_digit()) => {
-                let is_field = !self.take(is_letter).is_empty();
-                self.terminate()?;
-                if is_field { Word::Field } else { Word::Dot }
-            }
-            '.' | '+' | '-' | '0'..='9' => {
-                self.number(before);
-                if self.rest.starts_with(is_letter) || !taken(self.rest).bytes().any(|byte| byte.is_ascii_digit()) {
-                    return Err(Wrong::Unexpected(taken(self.rest)));
-                }
-                Word::Number
-            }
-            _ if is_letter(first) => {
-                self.take(is_letter);
-                self.terminate()?;
-                Word::Name(taken(self.rest))
-            }
-            _ => Word::Other(taken(self.rest)),
-        };
-        Ok(())
-    }
-
-    /// A number as Go writes them: with a sign, a base, an exponent, or imaginary.
-    fn number(&mut self, before: &'t str) {
-        self.rest = before.strip_prefix(['+', '-']).unwrap_or(before);
-        let base = self.rest.get(..2).unwrap_or_default();
-        let is_hexadecimal = base.eq_ignore_ascii_case("0x");
-        if is_hexadecimal || base.eq_ignore_ascii_case("0o") || base.eq_ignore_ascii_case("0b") {
-            self.rest = self.rest.get(2..).unwrap_or_default();
-        }
-        let is_digit = if is_hexadecimal { is_hexadecimal_digit } else { is_decimal_digit };
-        self.take(is_digit);
-        if let Some(fraction) = self.rest.strip_prefix('.') {
-            self.rest = fraction;
-            self.take(is_digit);
-        }
-        if let Some(exponent) = self.rest.strip_prefix(['e', 'E', 'p', 'P']) {
-            self.rest = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            self.take(is_decimal_digit);
-        }
-        self.rest = self.rest.strip_prefix('i').unwrap_or(self.rest);
-    }
-
-    /// What stands between quotes: a text, or a single character.
-    fn quoted(&mut self, quote: u8) -> Found<'t, Word<'t>> {
-        const OPEN: Wrong<'_> = Wrong::Not("a string that is not closed");
-        let mut rest = self.rest.chars();
-        let mut length = 0;
-        loop {
-            match rest.next() {
-                None | Some('\n') => return Err(OPEN),
-                Some('\\') if escaped(&mut rest, quote).is_none() => {
-                    return Err(Wrong::Not("an unknown escape in a string, expected \\\\ or a string between `"));
-                }
-                Some(character) if character == char::from(quote) => break,
-                Some(_) => length += 1,
-            }
-        }
-        self.rest = rest.as_str();
-        match (quote, length) {
-            (b'"', _) => Ok(Word::Text),
-            (_, 1) => Ok(Word::Number),
-            _ => Err(Wrong::Not("a string between ', expected \"")),
-        }
-    }
-
-    /// What may come after a name.
-    fn terminate(&self) -> Found<'t, ()> {
-        let ends = |character: char| is_space(character) || matches!(character, '.' | ',' | '|' | ':' | '(' | ')');
-        if self.rest.is_empty() || self.rest.starts_with(ends) || self.rest.starts_with("}}") {
-            return Ok(());
-        }
-        let length = self.rest.chars().next().map_or(0, char::len_utf8);
-        Err(Wrong::Unexpected(self.rest.get(..length).unwrap_or_default()))
-    }
-
-    /// Goes on to the next word that is no space.
-    fn advance_to_word(&mut self) -> Found<'t, ()> {
-        self.advance()?;
-        if self.word == Word::Space { self.advance() } else { Ok(()) }
-    }
-
-    fn unexpected<T>(&self) -> Found<'t, T> {
-        Err(match self.word {
-            Word::End => Wrong::Unexpected("}}"),
-            Word::Name(name) | Word::Variable(name) | Word::Other(name) => Wrong::Unexpected(name),
-            Word::Space => Wrong::Unexpected(" "),
-            Word::Field | Word::Dot => Wrong::Unexpected("."),
-            Word::Number => Wrong::Not("unexpected number"),
-            Word::Text => Wrong::Not("unexpected string"),
-            Word::Pipe => Wrong::Unexpected("|"),
-            Word::Declare => Wrong::Unexpected(":="),
-            Word::Assign => Wrong::Unexpected("="),
-            Word::Comma => Wrong::Unexpected(","),
-            Word::Open => Wrong::Unexpected("("),
-            Word::Close => Wrong::Unexpected(")"),
-        })
-    }
-
-    fn expect_end(&mut self) -> Found<'t, ()> {
-        self.advance_to_word()?;
-        if self.word == Word::End { Ok(()) } else { self.unexpected() }
-    }
-
     /// What stands between `{{` and `}}`.
     fn action(&mut self) -> Found<'t, ()> {
-        self.advance_to_word()?;
-        let Word::Name(name) = self.word else { return self.pipeline(false) };
+        self.words.advance_to_word()?;
+        let Word::Name(name) = self.words.word else { return self.pipeline(false) };
         match name {
             "if" => self.begin(Keyword::If, false),
             "with" => self.begin(Keyword::With, false),
             "range" => self.begin(Keyword::Range, false),
             "else" => self.otherwise(),
             "end" => {
-                self.expect_end()?;
+                self.words.expect_end()?;
                 self.end()
             }
             "break" | "continue" => {
-                self.expect_end()?;
+                self.words.expect_end()?;
                 if self.ranges > 0 { Ok(()) } else { Err(Wrong::Not("break or continue outside a range")) }
             }
             "define" => {
                 self.name()?;
-                self.expect_end()?;
+                self.words.expect_end()?;
                 if !self.blocks.is_empty() {
                     return Err(Wrong::Not("a define within an if, range, with or define"));
                 }
@@ -423,15 +191,15 @@ impl<'t> Template<'t> {
             }
             "block" => {
                 self.name()?;
-                self.advance_to_word()?;
+                self.words.advance_to_word()?;
                 self.pipeline(false)?;
                 self.enter(Keyword::Template, false, self.scope());
                 Ok(())
             }
             "template" => {
                 self.name()?;
-                self.advance_to_word()?;
-                if self.word == Word::End { Ok(()) } else { self.pipeline(false) }
+                self.words.advance_to_word()?;
+                if self.words.word == Word::End { Ok(()) } else { self.pipeline(false) }
             }
             _ => self.pipeline(false),
         }
@@ -439,14 +207,14 @@ impl<'t> Template<'t> {
 
     /// The name of a template.
     fn name(&mut self) -> Found<'t, ()> {
-        self.advance_to_word()?;
-        if self.word == Word::Text { Ok(()) } else { self.unexpected() }
+        self.words.advance_to_word()?;
+        if self.words.word == Word::Text { Ok(()) } else { self.words.unexpected() }
     }
 
     /// Begins a block with a pipeline.
     fn begin(&mut self, keyword: Keyword, is_chained: bool) -> Found<'t, ()> {
         let before = self.scope();
-        self.advance_to_word()?;
+        self.words.advance_to_word()?;
         self.pipeline(keyword == Keyword::Range)?;
         self.enter(keyword, is_chained, before);
         Ok(())
@@ -471,18 +239,18 @@ impl<'t> Template<'t> {
 
     fn otherwise(&mut self) -> Found<'t, ()> {
         const ALONE: Wrong<'_> = Wrong::Not("an {{else}} without its if, range or with");
-        self.advance_to_word()?;
+        self.words.advance_to_word()?;
         let block = self.blocks.last_mut().ok_or(ALONE)?;
         if block.has_else || block.keyword == Keyword::Template {
             return Err(ALONE);
         }
         block.has_else = true;
         self.ranges = block.before.ranges;
-        match (block.keyword, self.word) {
+        match (block.keyword, self.words.word) {
             (_, Word::End) => Ok(()),
             (Keyword::If, Word::Name("if")) => self.begin(Keyword::If, true),
             (Keyword::With, Word::Name("with")) => self.begin(Keyword::With, true),
-            _ => self.unexpected(),
+            _ => self.words.unexpected(),
         }
     }
 
@@ -508,20 +276,20 @@ impl<'t> Template<'t> {
                 pipeline.operands = 1;
             }
             // A word is due: an operand, or the end of the pipeline.
-            match self.word {
+            match self.words.word {
                 Word::Space => {
-                    self.advance()?;
+                    self.words.advance()?;
                     continue;
                 }
                 Word::End | Word::Close => {
                     if pipeline.commands + pipeline.operands == 0 {
                         return Err(Wrong::Not("a pipeline without a value"));
                     }
-                    match (self.word, outer.pop()) {
+                    match (self.words.word, outer.pop()) {
                         (Word::End, None) => return Ok(()),
                         (Word::Close, Some(around)) => {
                             pipeline = around;
-                            self.advance()?;
+                            self.words.advance()?;
                             self.after_operand(false)?;
                         }
                         (Word::End, Some(_)) => return Err(Wrong::Not("a ( that is not closed")),
@@ -542,7 +310,7 @@ impl<'t> Template<'t> {
                     }
                     pipeline = Pipeline { commands: 0, operands: 0 };
                     may_declare = true;
-                    self.advance_to_word()?;
+                    self.words.advance_to_word()?;
                     continue;
                 }
                 _ => {}
@@ -551,7 +319,7 @@ impl<'t> Template<'t> {
             if is_literal && pipeline.operands == 0 && pipeline.commands > 0 {
                 return Err(Wrong::Not("a | before what is no function"));
             }
-            self.advance()?;
+            self.words.advance()?;
             self.after_operand(is_literal)?;
             pipeline.operands += 1;
             self.take_pipe(&mut pipeline)?;
@@ -560,43 +328,43 @@ impl<'t> Template<'t> {
 
     /// Takes the fields that follow an operand.
     fn after_operand(&mut self, is_literal: bool) -> Found<'t, ()> {
-        while self.word == Word::Field {
+        while self.words.word == Word::Field {
             if is_literal {
-                return self.unexpected();
+                return self.words.unexpected();
             }
-            self.advance()?;
+            self.words.advance()?;
         }
-        match self.word {
+        match self.words.word {
             Word::Space | Word::End | Word::Close | Word::Pipe => Ok(()),
-            _ => self.unexpected(),
+            _ => self.words.unexpected(),
         }
     }
 
     /// Ends a command at its `|`.
     fn take_pipe(&mut self, pipeline: &mut Pipeline) -> Found<'t, ()> {
-        if self.word == Word::Space {
-            self.advance()?;
+        if self.words.word == Word::Space {
+            self.words.advance()?;
         }
-        if self.word != Word::Pipe {
+        if self.words.word != Word::Pipe {
             return Ok(());
         }
         if pipeline.operands == 0 {
-            return self.unexpected();
+            return self.words.unexpected();
         }
         *pipeline = Pipeline { commands: pipeline.commands + 1, operands: 0 };
-        self.advance_to_word()
+        self.words.advance_to_word()
     }
 
     /// Checks an operand; whether it is one that does nothing.
     fn operand(&self) -> Found<'t, bool> {
-        match self.word {
+        match self.words.word {
             Word::Name("true" | "false" | "nil") | Word::Dot | Word::Number | Word::Text => Ok(true),
             Word::Field => Ok(false),
             Word::Variable(name) => self.variable(name).map(|()| false),
-            Word::Name(name) if KEYWORDS.contains(&name) => self.unexpected(),
+            Word::Name(name) if KEYWORDS.contains(&name) => self.words.unexpected(),
             Word::Name(name) if FUNCTIONS.contains(&name) => Ok(false),
             Word::Name(name) => Err(Wrong::Unknown(name)),
-            _ => self.unexpected(),
+            _ => self.words.unexpected(),
         }
     }
 
@@ -608,23 +376,23 @@ impl<'t> Template<'t> {
     /// The variables that a pipeline gives its value to. Whether its first word was a variable that it does not.
     fn declarations(&mut self, is_range: bool) -> Found<'t, bool> {
         let mut declared = 0;
-        while let Word::Variable(name) = self.word {
-            self.advance()?;
-            let is_apart = self.word == Word::Space;
+        while let Word::Variable(name) = self.words.word {
+            self.words.advance()?;
+            let is_apart = self.words.word == Word::Space;
             if is_apart {
-                self.advance()?;
+                self.words.advance()?;
             }
-            match self.word {
+            match self.words.word {
                 Word::Declare | Word::Assign => {
                     self.variables.push(name);
-                    self.advance_to_word()?;
+                    self.words.advance_to_word()?;
                     return Ok(false);
                 }
                 Word::Comma if is_range && declared == 0 => {
                     self.variables.push(name);
                     declared += 1;
-                    self.advance_to_word()?;
-                    if !matches!(self.word, Word::Variable(_) | Word::End | Word::Close) {
+                    self.words.advance_to_word()?;
+                    if !matches!(self.words.word, Word::Variable(_) | Word::End | Word::Close) {
                         return Err(Wrong::Not("a range that initializes what is no variable"));
                     }
                 }
