@@ -45,6 +45,7 @@ pub struct Directive {
 pub struct Word {
     start: u32,
     end: u32,
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     is_quoted: bool,
     has_backslash: bool,
     /// Where it stands, with its quotes.
