@@ -37,6 +37,7 @@ pub struct Directive {
     /// Whether it has a block.
     pub is_block: bool,
     /// The place after its `;` or `{`.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     pub after: Position,
 }
 
