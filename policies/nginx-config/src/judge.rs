@@ -368,7 +368,8 @@ impl<'j> Judge<'j, '_, '_> {
         let body = self.body(block);
         let (_, said) = self.block(body, None, Kind::Http, &Level::outermost(false), Scope::default());
         let http = std::mem::replace(&mut self.http, around);
-        if !http.has_servers {
+        // Who stopped looking does not know what is missing.
+        if !http.has_servers || self.report.is_full() {
             return;
         }
         if http.shows_version && !said.has_tokens && !said.is_unknown {

@@ -528,7 +528,10 @@ fn review_file(file: &File<'_>, context: &Context<'_, NginxConfig>, report: &mut
         if !is_refused(&config, file.text, is_named) {
             return Ok(());
         }
-        let span = Span { line: at.line, column: at.column, end_line: at.line, end_column: at.column + 1 };
+        // At the end of the file there is no character to point at.
+        let line = file.text.split('\n').nth(at.line as usize - 1).unwrap_or_default();
+        let width = u32::from(line.chars().nth(at.column as usize - 1).is_some());
+        let span = Span { line: at.line, column: at.column, end_line: at.line, end_column: at.column + width };
         return Err(FileError { span, message });
     }
     if !is_named && !known::is_nginx(&config, file.text, true) {

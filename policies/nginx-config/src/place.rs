@@ -78,7 +78,8 @@ impl Places {
         let (source, directive) = sources.get(at);
         match self {
             Self::Keys => {
-                drop(beside);
+                // A key has no place of its own for a line.
+                let _ = (lacks, beside);
                 let line = source.config.words(directive).first().map_or(1, |name| name.span.line);
                 report.add(rule, || key(&source.name), || format!("{} line {line}: {}", source.name, message()));
             }

@@ -37,6 +37,7 @@ pub struct Directive {
     /// Whether it has a block.
     pub is_block: bool,
     /// The place after its `;` or `{`.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     pub after: Position,
 }
 
@@ -45,6 +46,7 @@ pub struct Directive {
 pub struct Word {
     start: u32,
     end: u32,
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     is_quoted: bool,
     has_backslash: bool,
     /// Where it stands, with its quotes.
