@@ -45,10 +45,13 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
             println!();
             evaluations::measure()?;
             println!();
+            evaluations::measure_around()?;
+            println!();
             worst::measure()
         }
         ["worst"] => worst::measure(),
-        _ => Err(format!("unknown arguments {arguments:?}; there are: worst; corpus FOLDER [FILES]").into()),
+        ["around"] => evaluations::measure_around(),
+        _ => Err(format!("unknown arguments {arguments:?}; there are: worst; around; corpus FOLDER [FILES]").into()),
     }
 }
 

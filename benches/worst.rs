@@ -154,7 +154,32 @@ const WORST: &[Worst] = worst! {
         r#""sidecars":[{}]"#, list(n, |i| format!(r#"{{"name":"s{i}","image":"a/b:{i}"}}"#))));
     "redis-cluster", "amounts", "{}": |n| redis_cluster(&format!(
         r#""redisLeader":{{"resources":{{"limits":{{{}}}}}}}"#, list(n, |i| format!(r#""r{i}":"{i}""#))));
+    "monitoring", "operators", "{}": |n| recording(&format!("a{}", "+a".repeat(n)));
+    "monitoring", "calls", "{}": |n| recording(&format!("a{}", "+rate(a[5m])".repeat(n)));
+    "monitoring", "parentheses", "{}": |n| recording(&"(".repeat(n));
+    "monitoring", "regular expressions", "{}": |n| recording(&format!("a{{{}}}", "b=~'(a|b){9}[^c]*',".repeat(n)));
+    "monitoring", "labels", "{}": |n| recording(&format!(
+        "a * on ({}) group_left ({}) b", list(n / 2, |i| format!("l{i}")), list(n / 2, |i| format!("m{i}"))));
+    "monitoring", "rules", r#"{"rules":{"promql":"warn","severity":"warn","summary":"warn","description":"warn","for":"warn"}}"#:
+        |n| prometheus_rule(&list(n, |i| format!(r#"{{"alert":"a{i}","expr":"rat(a)"}}"#)));
+    "monitoring", "duplicates", r#"{"rules":{"duplicate":"warn"}}"#:
+        |n| prometheus_rule(&list(n, |_| r#"{"record":"a:b:c","expr":"a"}"#.to_owned()));
+    "monitoring", "templates", "{}": |n| prometheus_rule(&format!(
+        r#"{{"alert":"a","expr":"a","annotations":{{"a":"{}"}}}}"#, "{{ if . }}{{ $labels.a | len }}".repeat(n)));
+    "monitoring", "endpoints", r#"{"interval":{"max":"30s"},"rules":{"interval":"warn","timeout":"warn"}}"#: |n| format!(
+        r#"{{"apiVersion":"monitoring.coreos.com/v1","kind":"ServiceMonitor","metadata":{{"name":"web"}},"spec":{{"endpoints":[{}]}}}}"#,
+        list(n, |_| r#"{"interval":"1m","scrapeTimeout":"2m"}"#.to_owned()));
 };
+
+fn prometheus_rule(rules: &str) -> String {
+    format!(
+        r#"{{"apiVersion":"monitoring.coreos.com/v1","kind":"PrometheusRule","metadata":{{"name":"web"}},"spec":{{"groups":[{{"name":"web","rules":[{rules}]}}]}}}}"#
+    )
+}
+
+fn recording(expression: &str) -> String {
+    prometheus_rule(&format!(r#"{{"record":"a:b:c","expr":"{expression}"}}"#))
+}
 
 fn list(number: usize, item: impl Fn(usize) -> String) -> String {
     (0..number).map(item).collect::<Vec<_>>().join(",")

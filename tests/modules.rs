@@ -232,6 +232,12 @@ fn a_module_that_fixes_refuses_only_for_the_rest() {
     assert!(mended > 2, "only {mended} objects were mended");
 }
 
+/// How large a module may be.
+const MOST_BYTES: u64 = 250_000;
+
+/// Those that read a language of its own may be larger.
+const LARGER: &[(&str, u64)] = &[("monitoring", 300_000)];
+
 #[test]
 fn modules_are_small_and_carry_their_metadata() {
     for (policy, module) in modules() {
@@ -243,7 +249,8 @@ fn modules_are_small_and_carry_their_metadata() {
         assert_eq!(String::from_utf8_lossy(&version), "\"v1\"");
         let folder = std::env::var_os("GATEHOUSE_MODULES").map_or_else(|| root().join("target/modules"), PathBuf::from);
         let size = fs::metadata(folder.join(policy.name).with_extension("wasm")).expect("it was read before").len();
-        assert!(size <= 250_000, "{} has {size} bytes", policy.name);
+        let most = LARGER.iter().find(|(name, _)| *name == policy.name).map_or(MOST_BYTES, |(_, most)| *most);
+        assert!(size <= most, "{} has {size} bytes, expected at most {most}", policy.name);
     }
 }
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use gatehouse_policy::{
-    Around, Configured, File, FileError, Finding, Gathered, Node, Nothing, Pending, Policy, ReadError, Request,
+    Around, Configured, File, FileError, Finding, Gathered, Host, Node, Nothing, Pending, Policy, ReadError, Request,
 };
 use serde_json::Value;
 
-use crate::surroundings::Asks;
+use crate::surroundings::{Asks, Surroundings};
 
 #[cfg(feature = "wasm")]
 use crate::wasm;
@@ -25,9 +25,11 @@ enum Kind {
     Module(wasm::ConfiguredModule),
 }
 
-/// What is known around the objects that modules judge.
+/// What is known around the objects while they are judged.
 #[derive(Default)]
 pub struct Known {
+    /// The images that linked-in policies may look into.
+    pub images: Surroundings,
     /// Answers the modules of Gatehouse's own policies.
     #[cfg(feature = "wasm")]
     pub own: Option<Arc<dyn wasm::Answers>>,
@@ -59,14 +61,14 @@ impl Outcome {
     pub fn alone(self) -> Result<Vec<Finding>, EvaluationError> {
         match self {
             Self::Findings(findings) => Ok(findings),
-            Self::Pending(pending) => settle(pending),
+            Self::Pending(pending) => settle(pending, &Nothing),
         }
     }
 }
 
-fn settle(pending: Pending) -> Result<Vec<Finding>, EvaluationError> {
-    let (host, gathered) = (Nothing, Gathered::default());
-    let verdict = pending.settle(&Around::among(&host, &gathered));
+fn settle(pending: Pending, host: &dyn Host) -> Result<Vec<Finding>, EvaluationError> {
+    let gathered = Gathered::default();
+    let verdict = pending.settle(&Around::among(host, &gathered));
     verdict.map(|verdict| verdict.findings).map_err(|error| EvaluationError::Module(error.to_string()))
 }
 
@@ -111,12 +113,17 @@ impl Evaluator {
     ///
     /// # Errors
     /// Where the object cannot be read, or the module fails.
-    #[cfg_attr(not(feature = "wasm"), allow(unused_variables))]
     pub fn evaluate(&self, request: &Request<'_>, known: &Known) -> Result<Outcome, EvaluationError> {
         match &self.0 {
             Kind::Native(configured) => {
                 let pending = configured.begin(request).map_err(EvaluationError::Object)?;
-                Ok(if pending.is_certain() { Outcome::Findings(settle(pending)?) } else { Outcome::Pending(pending) })
+                // Images are known from the start, other objects after the last file.
+                let is_known = pending.is_certain() || configured.policy().asks.is_empty();
+                Ok(if is_known {
+                    Outcome::Findings(settle(pending, &known.images)?)
+                } else {
+                    Outcome::Pending(pending)
+                })
             }
             #[cfg(feature = "wasm")]
             Kind::Module(module) => {

@@ -18,7 +18,9 @@ pub const POLICIES: &[&Policy] = &[
     &service_exposure::POLICY,
     &persistent_storage::POLICY,
     &redis_cluster::POLICY,
+    &monitoring::POLICY,
     &image_config::POLICY,
+    &nginx_config::POLICY,
     &object_references::POLICY,
 ];
 

@@ -9,7 +9,7 @@ use gatehouse_engine::{Asks, EvaluationError, Known, Outcome, Piece, Surrounding
 use gatehouse_manifest::{Document, Format, decode, read};
 use gatehouse_policy::node::{Data, Span};
 use gatehouse_policy::{
-    File, FileError, Finding, Fix, Level, Node, Path, ReadError, Request, require_containers, split_api_version,
+    File, FileError, Finding, Fix, Host, Level, Node, Path, ReadError, Request, require_containers, split_api_version,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -228,6 +228,8 @@ pub struct Summary {
     pub hidden: usize,
     /// Files that are judged and hold no objects.
     pub others: usize,
+    /// Whether some verdict depends on what else there is, and not all of that was given.
+    pub is_part: bool,
 }
 
 impl Summary {
@@ -343,6 +345,7 @@ impl Checker<'_> {
                 }
             }
         }
+        summary.is_part = !queue.is_empty() && !around.is_whole();
         queue.finish(self.profile, &*around, render, output, &mut summary)?;
         Ok(summary)
     }

@@ -230,7 +230,12 @@ impl Check {
         let mut around = Surroundings::new(inputs.is_whole() || !self.context.is_empty());
         for folder in &self.oci_layout {
             match images(folder) {
-                Ok(images) => images.into_iter().for_each(|(image, config)| around.add_image(&image, config)),
+                Ok(images) => {
+                    for (image, config) in images {
+                        checker.known.images.add_image(&image, config.clone());
+                        around.add_image(&image, config);
+                    }
+                }
                 Err((file, reason)) => unread.push(Problem::of_file(file.display().to_string(), reason)),
             }
         }
@@ -246,12 +251,14 @@ impl Check {
             checker.asks = Asks::default();
             let around = Arc::new(around);
             let others: Arc<dyn Answers> = Arc::clone(&around) as _;
-            checker.known = Known { own: Some(Arc::new(Own(Arc::clone(&around)))), others: Some(others) };
+            checker.known.own = Some(Arc::new(Own(Arc::clone(&around))));
+            checker.known.others = Some(others);
             if let Some(file) = &self.replay {
                 match replay(file) {
                     Ok(replay) => {
                         let replay: Arc<dyn Answers> = Arc::new(replay);
-                        checker.known = Known { own: Some(Arc::clone(&replay)), others: Some(replay) };
+                        checker.known.own = Some(Arc::clone(&replay));
+                        checker.known.others = Some(replay);
                     }
                     Err(reason) => unread.push(Problem::of_file(file.display().to_string(), reason)),
                 }

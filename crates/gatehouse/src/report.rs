@@ -172,6 +172,13 @@ impl<'o, R: Render> Output<'o, R> {
             let folders = counted(more, "folder", "folders");
             writeln!(self.err, "note: nor are those of {folders} more; -v names them")?;
         }
+        if summary.is_part {
+            writeln!(
+                self.err,
+                "note: whether what these files refer to is there was not judged: name their folder, or what else there is with \
+                 --context"
+            )?;
+        }
         writeln!(self.err, "{}", sentence(summary))?;
         let judged: usize = summary.not_judged.values().sum();
         for (what, parts, number) in [
