@@ -108,12 +108,17 @@ impl<'c> Subject<'c> {
     fn of(case: &'c Case) -> Option<Self> {
         if let Some(CaseOfFile { name, text }) = &case.file {
             let name = name.rsplit('/').next()?;
-            let language = if name.ends_with(".conf") { "nginx" } else { "dockerfile" };
+            let is_nginx = Path::new(name).extension().is_some_and(|extension| extension == "conf");
+            let language = if is_nginx { "nginx" } else { "dockerfile" };
             return Some(Self { name, language, text: format!("{}\n", text.trim_end()) });
         }
         let object = case.object.as_ref().filter(|object| object.get("kind").is_some())?;
         let text = serde_yaml_ng::to_string(&ordered(object)).expect("an object is YAML");
         Some(Self { name: "manifest.yaml", language: "yaml", text })
+    }
+
+    fn is_object(&self) -> bool {
+        self.language == "yaml"
     }
 
     /// The text with the fixes of findings.
@@ -129,7 +134,9 @@ impl<'c> Subject<'c> {
         }
         let operations: Vec<&Json> = fixes.filter_map(|fix| fix["patch"].as_array()).flatten().collect();
         let mut object: Value = serde_yaml_ng::from_str(&self.text).ok().filter(|_| !operations.is_empty())?;
-        operations.into_iter().for_each(|operation| apply(&mut object, operation));
+        for operation in operations {
+            apply(&mut object, operation);
+        }
         serde_yaml_ng::to_string(&object).ok()
     }
 }
@@ -193,9 +200,12 @@ fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
     };
     candidates.sort_by_cached_key(|(subject, settings)| weight(&subject.text, settings));
     let full = format!("{}/{}", policy.name, rule.name);
-    let shown: Vec<_> = candidates
+    // A file only where no object shows it.
+    let (objects, files): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|(subject, _)| subject.is_object());
+    let shown: Vec<_> = objects
         .into_iter()
         .take(24)
+        .chain(files.into_iter().take(24))
         .filter_map(|(subject, settings)| {
             let shown = check(policy, settings, &subject)?;
             let alone = shown.findings.iter().all(|finding| finding["rule"] == full.as_str());
@@ -203,7 +213,7 @@ fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
                 shown.findings.iter().any(|finding| finding["rule"] == full.as_str() && finding["fix"].is_object());
             let found = shown.findings.iter().any(|finding| finding["rule"] == full.as_str());
             let few = shown.findings.len() <= 2;
-            found.then_some(((fixed, alone, few), subject, settings, shown))
+            found.then_some(((subject.is_object(), fixed, alone, few), subject, settings, shown))
         })
         .collect();
     let (_, subject, settings, shown) = shown.into_iter().rev().max_by_key(|(merits, ..)| *merits)?;

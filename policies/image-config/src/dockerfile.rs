@@ -131,7 +131,7 @@ impl<'d> Judge<'_, 'd> {
         for (stage, (of, base)) in self.file.stages.iter().zip(&self.stages.bases).enumerate() {
             let at = At { stage, instruction: &of.from };
             if let (Base::Image(image), Some(word)) = (base, of.from.words().first()) {
-                self.base(image, (at.path(), place(at, word)), report);
+                self.base(image, Level::Deny, (at.path(), place(at, word)), report);
             }
         }
         for at in self.all() {
@@ -145,13 +145,15 @@ impl<'d> Judge<'_, 'd> {
                 let is_image = name != "scratch" && !name.contains('$') && name.parse::<usize>().is_err();
                 if is_image && self.stages.find(name, at.stage).is_none() {
                     let path = if number == 0 { at.path().key("from") } else { at.path().key("from").index(number) };
-                    self.base(name, (path, instruction.span()), report);
+                    // A word alone may also be the name of a build context (`docker buildx build --build-context`).
+                    let level = if name.contains(['/', ':', '@']) { Level::Deny } else { Level::Warn };
+                    self.base(name, level, (path, instruction.span()), report);
                 }
             }
         }
     }
 
-    fn base(&self, image: &str, place: (Path, Span), report: &mut Report<'_>) {
+    fn base(&self, image: &str, level: Level, place: (Path, Span), report: &mut Report<'_>) {
         let settings = self.context.settings;
         if glob::any(&self.context.exempt.images, image) {
             return;
@@ -159,7 +161,7 @@ impl<'d> Judge<'_, 'd> {
         match Reference::parse(image) {
             Ok(reference) => match tag::unpinned(&reference, &settings.floating_tags, settings.precision) {
                 Some(Unpinned::Untagged(what) | Unpinned::Floating(what)) => {
-                    report.add(&BASE, place, || format!("image {image} {what}"));
+                    report.add_as(level, &BASE, place, || format!("image {image} {what}"));
                 }
                 None => {}
             },

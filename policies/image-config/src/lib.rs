@@ -158,7 +158,8 @@ rules! {
 
     /// Finds an image in `FROM`, `COPY --from` or `RUN --mount=from=` that has neither a tag nor a digest, or a tag that floats:
     /// what pinned-images finds in a pod. An `ARG` stands for its default; an image that only the build's arguments tell is not
-    /// judged, nor is another stage, `scratch`, or an image that is `exempt`.
+    /// judged, nor is another stage, `scratch`, or an image that is `exempt`. It is a warning where the text is no image
+    /// reference, and where `--from=` has a word alone, which may be the name of a build context.
     ///
     /// ## Why
     /// Two builds of the same commit give two images, and what was tested is not what runs.
