@@ -237,12 +237,14 @@ pub(crate) struct Found {
     asked_last: bool,
 }
 
-/// A finding that depends on what is around the object.
+/// A finding that depends on what is around the object. In the checker there are as many as references in all files together,
+/// and they wait until the last is read: hence the path as text.
 #[cfg(feature = "around")]
 struct Question {
-    /// The finding without its message.
-    finding: Finding,
-    edits: Vec<Edit>,
+    rule: &'static str,
+    level: Level,
+    path: Box<str>,
+    fix: Option<Box<(Fix, Vec<Edit>)>>,
     answer: Answer,
 }
 
@@ -253,7 +255,7 @@ type Answer = Box<dyn FnOnce(&Around<'_>) -> Result<Option<String>, ContextError
 #[cfg(feature = "around")]
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.finding.fmt(f)
+        write!(f, "{} {}", self.rule, self.path)
     }
 }
 
@@ -438,8 +440,8 @@ impl Report<'_> {
     }
 
     fn ask(&mut self, level: Level, rule: &Rule, place: impl Place, answer: Answer) -> Added<'_> {
-        let finding = self.finding(level, rule, place, String::new());
-        self.found.questions.push(Question { finding, edits: Vec::new(), answer });
+        let path = place.path().to_string().into();
+        self.found.questions.push(Question { rule: rule.name, level, path, fix: None, answer });
         self.found.asked_last = true;
         Added { report: Some(self) }
     }
@@ -460,15 +462,6 @@ impl Found {
         listed.number <= MOST_LISTED
     }
 
-    /// The finding that was reported last, and where the edits of its fix are kept.
-    fn last(&mut self) -> Option<(&mut Finding, &mut Vec<Edit>)> {
-        #[cfg(feature = "around")]
-        if self.asked_last {
-            return self.questions.last_mut().map(|question| (&mut question.finding, &mut question.edits));
-        }
-        self.findings.last_mut().map(|finding| (finding, &mut self.edits))
-    }
-
     pub(crate) fn finish(mut self) -> Verdict {
         for listed in [self.warned, self.denied] {
             let more = listed.number.saturating_sub(MOST_LISTED);
@@ -487,9 +480,13 @@ impl Found {
         self.questions.is_empty()
     }
 
-    /// What is found and what may be.
-    pub(crate) fn possible(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().chain(self.questions.iter().map(|question| &question.finding))
+    /// The rule and the path of what is found, and of what may be.
+    pub(crate) fn possible(&self) -> impl Iterator<Item = (String, Path)> {
+        let policy = self.policy;
+        let asked = self.questions.iter().map(move |question| {
+            (format!("{policy}/{}", question.rule), question.path.parse().unwrap_or_else(|_| Path::root()))
+        });
+        self.findings.iter().map(|finding| (finding.rule.clone(), finding.path.clone())).chain(asked)
     }
 
     /// What is found, now that it is known what is around the object, and which of [`Self::possible`] each finding is. Where
@@ -499,14 +496,23 @@ impl Found {
         let certain = self.findings.len();
         let mut numbers: Vec<usize> = (0..certain).collect();
         for (number, question) in std::mem::take(&mut self.questions).into_iter().enumerate() {
-            let Question { mut finding, edits, answer } = question;
+            let Question { rule, level, path, fix, answer } = question;
             match answer(around) {
                 Ok(None) => {}
                 Ok(Some(message)) => {
-                    if self.lists(Some(finding.level)) {
-                        finding.message = message;
-                        self.findings.push(finding);
-                        self.edits.extend(edits);
+                    if self.lists(Some(level)) {
+                        let (fix, edits) = fix.map(|fix| *fix).unzip();
+                        self.findings.push(Finding {
+                            rule: format!("{}/{rule}", self.policy),
+                            level,
+                            message,
+                            path: path.parse().unwrap_or_else(|_| Path::root()),
+                            fix,
+                            secret: false,
+                            #[cfg(not(target_arch = "wasm32"))]
+                            span: None,
+                        });
+                        self.edits.extend(edits.into_iter().flatten());
                         numbers.push(certain + number);
                     }
                 }
@@ -590,26 +596,35 @@ trait Mend: fmt::Debug {
 
 impl Mend for Report<'_> {
     fn mend(&mut self, safe: bool, edits: Vec<Edit>) {
-        if let (Some(patch), Some((finding, kept))) = (patch(self.object, &edits), self.found.last()) {
-            finding.fix = Some(Fix {
-                safe,
-                patch,
-                #[cfg(not(target_arch = "wasm32"))]
-                edits: Vec::new(),
-            });
-            kept.extend(edits);
+        let Some(patch) = patch(self.object, &edits) else { return };
+        let fix = Fix {
+            safe,
+            patch,
+            #[cfg(not(target_arch = "wasm32"))]
+            edits: Vec::new(),
+        };
+        #[cfg(feature = "around")]
+        if self.found.asked_last {
+            if let Some(question) = self.found.questions.last_mut() {
+                question.fix = Some(Box::new((fix, edits)));
+            }
+            return;
+        }
+        if let Some(finding) = self.found.findings.last_mut() {
+            finding.fix = Some(fix);
+            self.found.edits.extend(edits);
         }
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn rewrite(&mut self, fix: Fix) {
-        if let Some((finding, _)) = self.found.last() {
+        if let Some(finding) = self.found.findings.last_mut() {
             finding.fix = Some(fix);
         }
     }
 
     fn hide(&mut self) {
-        if let Some((finding, _)) = self.found.last() {
+        if let Some(finding) = self.found.findings.last_mut() {
             finding.secret = true;
         }
     }

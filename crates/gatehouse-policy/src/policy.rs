@@ -9,10 +9,12 @@ use serde_json::Value;
 use crate::around::{Around, Asked, ContextError, Gathered, Host, Nothing};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::file::{File, FileError};
-#[cfg(any(feature = "around", not(target_arch = "wasm32")))]
+#[cfg(not(target_arch = "wasm32"))]
 use crate::finding::Finding;
 use crate::finding::{Found, Report, Rule, Verdict};
 use crate::node::Node;
+#[cfg(feature = "around")]
+use crate::path::Path;
 use crate::request::Request;
 use crate::settings::{self, Common, Exempt, Settings};
 #[cfg(feature = "around")]
@@ -232,8 +234,8 @@ impl Pending {
         self.found.is_certain()
     }
 
-    /// What is found, and what may be: findings that have no message yet.
-    pub fn possible(&self) -> impl Iterator<Item = &Finding> {
+    /// The rule and the path of what is found, and of what may be.
+    pub fn possible(&self) -> impl Iterator<Item = (String, Path)> {
         self.found.possible()
     }
 

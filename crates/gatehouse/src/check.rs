@@ -104,7 +104,7 @@ impl Secret {
 }
 
 /// What a report underlines for a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
     /// The field's value, or the name of its nearest ancestor that is there.
     pub span: Span,
@@ -580,20 +580,23 @@ impl Checker<'_> {
             is_judged = true;
             match policy.evaluate(&target, &self.known) {
                 Ok(Outcome::Findings(findings)) => report.findings.extend(findings.into_iter().map(|finding| {
-                    let place = place(object, &finding);
+                    let (span, shown) = place(object, &finding.path);
+                    let secret = finding.secret.then(|| Secret::of(object.nearest(&finding.path).0.node));
+                    let place = (span, shown, secret);
                     located(policy.name.clone(), finding, source.name, document, Some(object_name()), place)
                 })),
                 Ok(Outcome::Pending(pending)) => {
-                    let spot = |(span, shown, _)| Spot { span, shown, line: None, before: 0 };
-                    let spots = pending.possible().map(|finding| spot(place(object, finding))).collect();
-                    let whole = Spot {
-                        span: object.span,
-                        shown: Shown { span: object.span, absent: false },
-                        line: None,
-                        before: 0,
-                    };
-                    let object = object_name();
-                    report.waiting.push(Waiting { policy: index, pending, spots, whole, object, document });
+                    let spots = pending.possible().map(|(_, path)| {
+                        let (span, shown) = place(object, &path);
+                        Spot { span, shown, line: None, before: 0 }
+                    });
+                    report.waiting.push(Waiting {
+                        policy: u32::try_from(index).unwrap_or(u32::MAX),
+                        document: u32::try_from(document).unwrap_or(u32::MAX),
+                        spots: spots.collect(),
+                        pending: Box::new(pending),
+                        object: object_name(),
+                    });
                 }
                 // Several policies may read the field that is broken: once is enough.
                 Err(EvaluationError::Object(error)) if errors.contains(&error) => {}
@@ -683,8 +686,8 @@ const LARGEST: usize = 16 << 20;
 /// Where a finding is: its place, what is underlined for it, and what must not be shown of it.
 type Place = (Span, Shown, Option<Secret>);
 
-fn place(object: &Node<'_>, finding: &Finding) -> Place {
-    let (nearest, whole) = object.nearest(&finding.path);
+fn place(object: &Node<'_>, path: &Path) -> (Span, Shown) {
+    let (nearest, whole) = object.nearest(path);
     let span = nearest.node.span;
     // Of what covers many lines the name says most.
     let is_long = matches!(nearest.node.data, Data::Object(_) | Data::Array(_));
@@ -692,7 +695,7 @@ fn place(object: &Node<'_>, finding: &Finding) -> Place {
         Some(key) if is_long => Shown { span: key, absent: !whole },
         _ => Shown { span, absent: !whole },
     };
-    (span, shown, finding.secret.then(|| Secret::of(nearest.node)))
+    (span, shown)
 }
 
 fn located(
@@ -709,20 +712,26 @@ fn located(
 }
 
 impl FileReport {
+    /// Whether there is nothing to be printed of it but findings.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let lists = [&self.skipped, &self.patches];
+        lists.iter().all(|list| list.is_empty())
+            && self.not_judged.is_empty()
+            && self.note.is_none()
+            && self.kustomization.is_none()
+            && self.unknown_namespaces.is_empty()
+    }
+
     /// Orders the findings, and finds where among them those are that may come.
     fn order(&mut self) {
         self.findings.sort_by(Located::order);
         let certain = &self.findings;
         for waiting in &mut self.waiting {
-            let Waiting { pending, spots, whole, document, .. } = waiting;
-            let before = |rule: &str, path: &Path, span| {
-                let number = certain.partition_point(|of| of.place(rule, path, *document, span).is_lt());
-                u32::try_from(number).unwrap_or(u32::MAX)
-            };
-            for (spot, finding) in spots.iter_mut().zip(pending.possible()) {
-                spot.before = before(&finding.rule, &finding.path, spot.span);
+            let document = usize::try_from(waiting.document).unwrap_or(usize::MAX);
+            for (spot, (rule, path)) in waiting.spots.iter_mut().zip(waiting.pending.possible()) {
+                let before = certain.partition_point(|of| of.place(&rule, &path, document, spot.span).is_lt());
+                spot.before = u32::try_from(before).unwrap_or(u32::MAX);
             }
-            whole.before = before("", &Path::root(), whole.span);
         }
     }
 
@@ -738,7 +747,7 @@ impl FileReport {
             finding.line = line(&finding.shown).map(str::to_owned);
         }
         for waiting in &mut self.waiting {
-            for spot in waiting.spots.iter_mut().chain([&mut waiting.whole]) {
+            for spot in &mut waiting.spots {
                 spot.line = line(&spot.shown).map(Into::into);
             }
         }

@@ -15,24 +15,22 @@ use crate::profile::Profile;
 use crate::report::{Output, Render, Rendered, problems};
 
 /// How much waits in memory, in bytes; what is beyond waits in a temporary file.
-const IN_MEMORY: usize = 4 << 20;
+const IN_MEMORY: usize = 1 << 20;
 
-/// A verdict that waits until it is known what is around the object.
+/// A verdict that waits until it is known what is around the object. There may be some for every object of all files.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     /// Which of the profile's policies it is of.
-    pub policy: usize,
-    pub pending: Pending,
+    pub policy: u32,
+    pub document: u32,
+    pub pending: Box<Pending>,
     /// Where each finding is that may come of it.
-    pub spots: Vec<Spot>,
-    /// Where the object is.
-    pub whole: Spot,
+    pub spots: Box<[Spot]>,
     pub object: Arc<ObjectName>,
-    pub document: usize,
 }
 
 /// Where a finding may be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Spot {
     pub span: Span,
     pub shown: Shown,
@@ -48,15 +46,19 @@ type Late = (u32, Located);
 impl Waiting {
     /// What came of it, in a file of that name.
     fn settle(self, profile: &Profile, around: &Around<'_>, file: &str) -> Result<Vec<Late>, String> {
-        let Self { policy, pending, spots, whole, object, document } = self;
+        let Self { policy, pending, spots, object, document } = self;
+        let (Ok(policy), Ok(document)) = (usize::try_from(policy), usize::try_from(document)) else {
+            return Ok(Vec::new());
+        };
         let Some(policy) = profile.policies.get(policy) else { return Ok(Vec::new()) };
         let settled = pending.settle_numbered(around);
         let (verdict, numbers) = settled.map_err(|error| {
             format!("policy {}: what is around the objects it judges is not known: {error}", policy.name)
         })?;
         let locate = |(index, finding): (usize, Finding)| {
-            let spot = numbers.get(index).and_then(|number| spots.get(*number)).unwrap_or(&whole);
-            let Spot { span, shown, line, before } = spot.clone();
+            // That it is not known what is around the object is said where the first finding might be.
+            let spot = numbers.get(index).and_then(|number| spots.get(*number)).or(spots.first());
+            let Spot { span, shown, line, before } = spot.cloned().unwrap_or_default();
             let Finding { rule, level, message, path, fix, secret: _, span: _ } = finding;
             let located = Located {
                 policy: policy.name.clone(),
@@ -87,12 +89,25 @@ pub(crate) struct Queue {
 }
 
 struct Queued {
-    name: String,
+    name: Box<str>,
+    waiting: Box<[Waiting]>,
+    /// What else there is to be printed of it, mostly nothing.
+    rest: Option<Box<Rest>>,
+    /// How long each of its certain findings is.
+    lengths: Box<[u32]>,
+}
+
+#[derive(Default)]
+struct Rest {
     report: FileReport,
     problems: String,
     errors: String,
-    /// How long each of its certain findings is.
-    lengths: Vec<u32>,
+}
+
+impl Rest {
+    fn is_empty(&self) -> bool {
+        self.problems.is_empty() && self.errors.is_empty() && self.report.says_nothing()
+    }
 }
 
 impl Queue {
@@ -112,8 +127,11 @@ impl Queue {
             lengths.push(u32::try_from(finding.len()).map_err(io::Error::other)?);
         }
         report.findings = Vec::new();
+        let waiting = std::mem::take(&mut report.waiting).into();
         let Rendered { problems, errors, .. } = rendered;
-        self.files.push(Queued { name, report, problems, errors, lengths });
+        let rest = Rest { report, problems, errors };
+        let rest = (!rest.is_empty()).then(|| Box::new(rest));
+        self.files.push(Queued { name: name.into(), waiting, rest, lengths: lengths.into() });
         Ok(())
     }
 
@@ -140,7 +158,7 @@ impl Queue {
             let settled: Vec<_> = batch
                 .par_iter_mut()
                 .map(|file| {
-                    let waiting = std::mem::take(&mut file.report.waiting);
+                    let waiting = std::mem::take(&mut file.waiting);
                     let (mut late, mut failed): (Vec<Late>, Vec<String>) = (Vec::new(), Vec::new());
                     for waiting in waiting {
                         match waiting.settle(profile, &around, &file.name) {
@@ -153,16 +171,18 @@ impl Queue {
                     (rendered.collect::<Vec<_>>(), failed)
                 })
                 .collect();
-            for (mut file, (late, failed)) in batch.into_iter().zip(settled) {
+            for (file, (late, failed)) in batch.into_iter().zip(settled) {
+                let Rest { report, problems: mut said_of, mut errors } =
+                    file.rest.map(|rest| *rest).unwrap_or_default();
                 for reason in failed {
                     // The same is not known of each object.
                     if said.insert(reason.clone()) {
                         let report = FileReport {
-                            problems: vec![Problem::of_file(file.name.clone(), reason)],
+                            problems: vec![Problem::of_file(file.name.to_string(), reason)],
                             ..FileReport::default()
                         };
-                        file.problems.push_str(&problems(&report, ""));
-                        file.errors = [std::mem::take(&mut file.errors), render.errors(&report)]
+                        said_of.push_str(&problems(&report, ""));
+                        errors = [errors, render.errors(&report)]
                             .into_iter()
                             .filter(|errors| !errors.is_empty())
                             .collect::<Vec<_>>()
@@ -187,8 +207,7 @@ impl Queue {
                         findings.push(String::from_utf8(rendered).map_err(io::Error::other)?);
                     }
                 }
-                let rendered = Rendered { findings, problems: file.problems, errors: file.errors };
-                output.file(&file.report, rendered)?;
+                output.file(&report, Rendered { findings, problems: said_of, errors })?;
             }
         }
     }
