@@ -726,6 +726,9 @@ impl FileReport {
     fn order(&mut self) {
         self.findings.sort_by(Located::order);
         let certain = &self.findings;
+        if certain.is_empty() {
+            return;
+        }
         for waiting in &mut self.waiting {
             let document = usize::try_from(waiting.document).unwrap_or(usize::MAX);
             for (spot, (rule, path)) in waiting.spots.iter_mut().zip(waiting.pending.possible()) {

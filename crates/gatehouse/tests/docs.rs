@@ -25,6 +25,7 @@ struct Case {
     settings: Option<Value>,
     object: Option<Value>,
     file: Option<CaseOfFile>,
+    around: Option<Vec<Value>>,
     #[serde(default)]
     findings: Vec<Expected>,
 }
@@ -102,6 +103,8 @@ struct Subject<'c> {
     /// The language that its text is in.
     language: &'c str,
     text: String,
+    /// The manifests of what is around the object; `None` where that is not known.
+    around: Option<String>,
 }
 
 impl<'c> Subject<'c> {
@@ -110,11 +113,16 @@ impl<'c> Subject<'c> {
             let name = name.rsplit('/').next()?;
             let is_nginx = Path::new(name).extension().is_some_and(|extension| extension == "conf");
             let language = if is_nginx { "nginx" } else { "dockerfile" };
-            return Some(Self { name, language, text: format!("{}\n", text.trim_end()) });
+            return Some(Self { name, language, text: format!("{}\n", text.trim_end()), around: None });
         }
         let object = case.object.as_ref().filter(|object| object.get("kind").is_some())?;
-        let text = serde_yaml_ng::to_string(&ordered(object)).expect("an object is YAML");
-        Some(Self { name: "manifest.yaml", language: "yaml", text })
+        let yaml = |object: &Value| serde_yaml_ng::to_string(&ordered(object)).expect("an object is YAML");
+        let around = match &case.around {
+            // Images are in no manifest.
+            Some(around) if around.iter().any(|object| object.get("kind").is_none()) => return None,
+            around => around.as_ref().map(|around| around.iter().map(yaml).collect::<Vec<_>>().join("---\n")),
+        };
+        Some(Self { name: "manifest.yaml", language: "yaml", text: yaml(object), around })
     }
 
     fn is_object(&self) -> bool {
@@ -174,6 +182,11 @@ fn check(policy: &Policy, settings: &Value, subject: &Subject<'_>) -> Option<Sho
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
         command.current_dir(folder.path()).env("NO_COLOR", "1");
         command.args(["check", "--profile", "profile.yaml", "--output-format", format, subject.name]);
+        if let Some(around) = &subject.around {
+            fs::create_dir_all(folder.path().join("around")).expect("the folder can be written");
+            fs::write(folder.path().join("around/around.yaml"), around).expect("the folder can be written");
+            command.args(["--context", "around"]);
+        }
         let output = command.output().expect("gatehouse runs");
         let printed = String::from_utf8(output.stdout).expect("it prints text");
         (output.status.code() != Some(2)).then_some(printed)
@@ -193,12 +206,12 @@ fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
         .filter_map(|case| Some((Subject::of(case)?, case.settings.as_ref().unwrap_or(&Value::Null))))
         .collect();
     // What is short and usual shows most.
-    let weight = |text: &str, settings: &Value| {
+    let weight = |Subject { text, around, .. }: &Subject<'_>, settings: &Value| {
         let settings = serde_yaml_ng::to_string(settings).unwrap_or_default();
         let odd = text.contains("null") || (rule.level.is_some() && settings.contains("rules:"));
-        text.len() + 3 * settings.len() + if odd { 10_000 } else { 0 }
+        text.len() + around.as_ref().map_or(0, String::len) + 3 * settings.len() + if odd { 10_000 } else { 0 }
     };
-    candidates.sort_by_cached_key(|(subject, settings)| weight(&subject.text, settings));
+    candidates.sort_by_cached_key(|(subject, settings)| weight(subject, settings));
     let full = format!("{}/{}", policy.name, rule.name);
     // A file only where no object shows it.
     let (objects, files): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|(subject, _)| subject.is_object());
@@ -226,7 +239,12 @@ fn example(policy: &Policy, rule: &Rule, cases: &[Case]) -> Option<String> {
         page.push_str("Of\n");
     }
     let (language, text) = (subject.language, &subject.text);
-    let _ = writeln!(page, "\n```{language}\n{text}```\n\nit says\n");
+    let _ = writeln!(page, "\n```{language}\n{text}```\n");
+    match subject.around.as_deref() {
+        Some("") => page.push_str("and nothing around it, it says\n\n"),
+        Some(around) => drop(writeln!(page, "among\n\n```yaml\n{around}```\n\nit says\n")),
+        None => page.push_str("it says\n\n"),
+    }
     let marker = format!("[{full}]");
     let blocks: Vec<&str> =
         shown.printed.split("\n\n").map(str::trim_end).filter(|block| block.contains(&marker)).collect();
