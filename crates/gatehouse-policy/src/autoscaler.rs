@@ -14,14 +14,15 @@ pub const SCALED_OBJECTS: Kind<Listed> = Kind::listed("keda.sh/v1alpha1", "Scale
 
 /// The autoscalers of a namespace, by what they scale.
 #[derive(Debug)]
-pub struct Autoscalers(Vec<Autoscaler>);
+pub struct Autoscalers {
+    all: Vec<Autoscaler>,
+    /// What each scales, in order.
+    targets: Vec<(String, usize)>,
+}
 
 /// An autoscaler. Shown as `HorizontalPodAutoscaler web`.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub struct Autoscaler {
-    target: (String, String),
-    /// KEDA makes a `HorizontalPodAutoscaler` for each of its own, which is the one to change: it comes first.
-    is_made: bool,
     kind: &'static str,
     name: String,
 }
@@ -34,30 +35,32 @@ impl Display for Autoscaler {
 
 impl Gather for Autoscalers {
     fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let mut found = BinaryHeap::new();
-        for (kind, is_made) in [(SCALED_OBJECTS, false), (HORIZONTAL_POD_AUTOSCALERS, true)] {
+        let (mut all, mut targets) = (Vec::new(), Vec::new());
+        // KEDA makes one of Kubernetes' own for each of its own, which is the one to change: it comes first.
+        for kind in [SCALED_OBJECTS, HORIZONTAL_POD_AUTOSCALERS] {
             around.each(&kind, Some(namespace), &mut |object| {
-                let target = |key| object.text(&["spec", "scaleTargetRef", key]);
+                let scaled = |key| object.text(&["spec", "scaleTargetRef", key]);
                 // What KEDA takes it for; the API server refuses an autoscaler of Kubernetes without one.
-                let of = if target("kind").is_empty() { "Deployment" } else { target("kind") };
-                found.push(Autoscaler {
-                    target: (of.to_owned(), target("name").to_owned()),
-                    is_made,
-                    kind: kind.asked().kind,
-                    name: object.text(&["metadata", "name"]).to_owned(),
-                });
+                let of = if scaled("kind").is_empty() { "Deployment" } else { scaled("kind") };
+                targets.push((target(of, scaled("name")), all.len()));
+                all.push(Autoscaler { kind: kind.asked().kind, name: object.text(&["metadata", "name"]).to_owned() });
             })?;
         }
-        Ok(Self(found.into_sorted_vec()))
+        Ok(Self { all, targets: BinaryHeap::from(targets).into_sorted_vec() })
     }
+}
+
+fn target(kind: &str, name: &str) -> String {
+    [kind, "/", name].concat()
 }
 
 impl Autoscalers {
     /// The one that scales the workload of that kind and name. Two kinds of one name in different groups are not told apart.
     #[must_use]
     pub fn of(&self, kind: &str, name: &str) -> Option<&Autoscaler> {
-        let target = |of: &Autoscaler| (&*of.target.0, &*of.target.1).cmp(&(kind, name));
-        let at = self.0.partition_point(|of| target(of).is_lt());
-        self.0.get(at).filter(|of| target(of).is_eq())
+        let wanted = target(kind, name);
+        let at = self.targets.partition_point(|(of, _)| *of < wanted);
+        let (_, number) = self.targets.get(at).filter(|(of, _)| *of == wanted)?;
+        self.all.get(*number)
     }
 }

@@ -443,7 +443,8 @@ macro_rules! policy {
             env!("CARGO_PKG_NAME"),
             RULES,
             &[$($($subresource),+)?],
-            include_str!(concat!(env!("OUT_DIR"), "/metadata.json")),
+            // A module has it in a section.
+            if cfg!(target_arch = "wasm32") { "" } else { include_str!(concat!(env!("OUT_DIR"), "/metadata.json")) },
         );
 
         #[cfg(target_arch = "wasm32")]
@@ -451,8 +452,7 @@ macro_rules! policy {
         mod module {
             const METADATA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/metadata.json"));
 
-            /// Kubewarden reads a module's metadata from this section.
-            #[used]
+            /// Kubewarden reads a module's metadata from this section. Were it `#[used]`, its data would have it once more.
             #[unsafe(link_section = "io.kubewarden.metadata")]
             static SECTION: [u8; METADATA.len()] = *METADATA.first_chunk().unwrap();
 

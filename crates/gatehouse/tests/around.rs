@@ -281,12 +281,11 @@ mod wasm {
     #[test]
     fn a_recording_answers_what_modules_ask() {
         let module = format!("{}/object-references.wasm", modules());
-        let masks = |names: &[&str]| names.iter().map(|name| format!("\n  - {name}")).collect::<String>();
         let exchange = |kind: &str, api_version: &str, fields: &[&str], items: &str| {
             let request = format!(
                 "!KubernetesListResourceNamespace\napi_version: {api_version}\nkind: {kind}\nnamespace: shop\n\
-                 label_selector: null\nfield_selector: null\nfield_masks:{}\n",
-                masks(fields)
+                 label_selector: null\nfield_selector: null\nfield_masks:\n- {}\n",
+                fields.join("\n- ")
             );
             json!({"type": "Exchange", "request": request, "response": {"type": "Success", "payload": items}})
         };

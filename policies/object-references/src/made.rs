@@ -1,10 +1,8 @@
 //! What makes objects that others name: in files nothing else shows that they will be there.
 
-use std::sync::Arc;
+use gatehouse_policy::{Around, ContextError, Kind, Listed, Node};
 
-use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Node};
-
-use crate::names::Names;
+use crate::sorted::Sorted;
 use crate::workloads::STATEFUL_SETS;
 
 /// A kind that makes Secrets, each named by one of [`NAMES`] or [`LISTS`]; or else by the object's own name and each of
@@ -86,36 +84,32 @@ const FIELDS: &[&str] = &[
 ];
 
 /// The names of the Secrets that are made in a namespace.
-struct MadeSecrets(Arc<Names>);
-
-impl Gather for MadeSecrets {
-    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let mut made = Vec::new();
-        for Makes { kind, own } in MAKERS {
-            around.each(kind, Some(namespace), &mut |object| {
-                let lists = LISTS.iter().flat_map(|list| object.items(list)).map(|item| item.text(&["secretName"]));
-                let names = NAMES.iter().map(|field| object.text(field)).chain(lists).filter(|name| !name.is_empty());
-                let before = made.len();
-                made.extend(names.map(str::to_owned));
-                if made.len() == before {
-                    made.extend(own.iter().map(|end| [object.text(&["metadata", "name"]), end].concat()));
-                }
-            })?;
-        }
-        around.each(&INGRESSES, Some(namespace), &mut |ingress| {
-            if asks_issuer(ingress) {
-                let tls = ingress.items(&["spec", "tls"]).iter();
-                made.extend(tls.map(|tls| tls.text(&["secretName"]).to_owned()));
+pub fn secrets(around: &Around<'_>, namespace: &str) -> Result<Sorted, ContextError> {
+    let mut made = Vec::new();
+    for Makes { kind, own } in MAKERS {
+        around.each(kind, Some(namespace), &mut |object| {
+            let lists = LISTS.iter().flat_map(|list| object.items(list)).map(|item| item.text(&["secretName"]));
+            let names = NAMES.iter().map(|field| object.text(field)).chain(lists).filter(|name| !name.is_empty());
+            let before = made.len();
+            made.extend(names.map(str::to_owned));
+            if made.len() == before {
+                made.extend(own.iter().map(|end| [object.text(&["metadata", "name"]), end].concat()));
             }
         })?;
-        around.each(&ANNOTATED_SERVICES, Some(namespace), &mut |service| {
-            made.extend(SERVING_CERT.iter().map(|name| service.text(&["metadata", "annotations", name]).to_owned()));
-        })?;
-        Ok(Self(Arc::new(made.into_iter().collect())))
     }
+    around.each(&INGRESSES, Some(namespace), &mut |ingress| {
+        if asks_issuer(ingress) {
+            let tls = ingress.items(&["spec", "tls"]).iter();
+            made.extend(tls.map(|tls| tls.text(&["secretName"]).to_owned()));
+        }
+    })?;
+    around.each(&ANNOTATED_SERVICES, Some(namespace), &mut |service| {
+        made.extend(SERVING_CERT.iter().map(|name| service.text(&["metadata", "annotations", name]).to_owned()));
+    })?;
+    Ok(made.into_iter().map(|name| (name, 0)).collect())
 }
 
-/// Annotations of a Service that name the Secret which OpenShift makes for it
+/// Annotations of a Service that name the Secret which `OpenShift` makes for it
 /// (<https://docs.redhat.com/en/documentation/openshift_container_platform/latest/html/security_and_compliance/configuring-certificates>).
 const SERVING_CERT: &[&str] =
     &["service.beta.openshift.io/serving-cert-secret-name", "service.alpha.openshift.io/serving-cert-secret-name"];
@@ -137,7 +131,7 @@ const ISSUERS: &[&str] =
     &["cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "kubernetes.azure.com/tls-cert-keyvault-uri"];
 
 /// Whether a Secret of that name is the token of a `ServiceAccount`, as every one had before Kubernetes 1.24, or its
-/// credentials for OpenShift's registry: the name ends in what `SafeEncodeString` makes of numbers
+/// credentials for the registry of `OpenShift`: the name ends in what `SafeEncodeString` makes of numbers
 /// (<https://github.com/kubernetes/apimachinery/blob/master/pkg/util/rand/rand.go>).
 pub fn is_token(name: &str) -> bool {
     let is_random =
@@ -147,42 +141,22 @@ pub fn is_token(name: &str) -> bool {
 }
 
 /// The names of the `ConfigMaps` that are made in a namespace.
-struct MadeConfigMaps(Arc<Names>);
-
-impl Gather for MadeConfigMaps {
-    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let mut made = Vec::new();
-        for (kind, namespace) in [(BUNDLES, None), (BUCKET_CLAIMS, Some(namespace))] {
-            around.each(&kind, namespace, &mut |of| made.push(of.text(&["metadata", "name"]).to_owned()))?;
-        }
-        Ok(Self(Arc::new(made.into_iter().collect())))
+pub fn config_maps(around: &Around<'_>, namespace: &str) -> Result<Sorted, ContextError> {
+    let mut made = Vec::new();
+    for (kind, namespace) in [(BUNDLES, None), (BUCKET_CLAIMS, Some(namespace))] {
+        around.each(&kind, namespace, &mut |of| made.push(of.text(&["metadata", "name"]).to_owned()))?;
     }
-}
-
-pub fn secrets(around: &Around<'_>, namespace: &str) -> Result<Arc<Names>, ContextError> {
-    Ok(around.gathered::<MadeSecrets>(namespace)?.0.clone())
-}
-
-pub fn config_maps(around: &Around<'_>, namespace: &str) -> Result<Arc<Names>, ContextError> {
-    Ok(around.gathered::<MadeConfigMaps>(namespace)?.0.clone())
+    Ok(made.into_iter().map(|name| (name, 0)).collect())
 }
 
 /// How the names of the claims start that `StatefulSets` make, each of which ends in a pod's number (`getPersistentVolumeClaimName`
 /// in <https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/statefulset/stateful_set_utils.go>).
-struct MadeClaims(Arc<Names>);
-
-impl Gather for MadeClaims {
-    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let mut made = Vec::new();
-        around.each(&STATEFUL_SETS, Some(namespace), &mut |set| {
-            let name = |of: &Node<'_>| of.text(&["metadata", "name"]).to_owned();
-            let templates = set.items(&["spec", "volumeClaimTemplates"]).iter();
-            made.extend(templates.map(|template| [&*name(template), "-", &*name(set), "-"].concat()));
-        })?;
-        Ok(Self(Arc::new(made.into_iter().collect())))
-    }
-}
-
-pub fn claims(around: &Around<'_>, namespace: &str) -> Result<Arc<Names>, ContextError> {
-    Ok(around.gathered::<MadeClaims>(namespace)?.0.clone())
+pub fn claims(around: &Around<'_>, namespace: &str) -> Result<Sorted, ContextError> {
+    let mut made = Vec::new();
+    around.each(&STATEFUL_SETS, Some(namespace), &mut |set| {
+        let name = |of: &Node<'_>| of.text(&["metadata", "name"]).to_owned();
+        let templates = set.items(&["spec", "volumeClaimTemplates"]).iter();
+        made.extend(templates.map(|template| [&*name(template), "-", &*name(set), "-"].concat()));
+    })?;
+    Ok(made.into_iter().map(|name| (name, 0)).collect())
 }

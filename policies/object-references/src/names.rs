@@ -1,30 +1,37 @@
 //! What is there by name, of each kind that is looked for by its name.
 
-use std::collections::BinaryHeap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Report, Rule, Sorted, nearest};
+use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Report, Rule};
 
-use crate::ask::{self, Place};
-use crate::{ObjectReferences, made};
+use crate::ask::{self, Place, Thing};
+use crate::picked::SERVICES;
+use crate::sorted::{Sorted, hint};
+use crate::workloads::{
+    CLONE_SETS, DEPLOYMENT_CONFIGS, DEPLOYMENTS, KRUISE_STATEFUL_SETS, REPLICA_SETS, REPLICATION_CONTROLLERS, ROLLOUTS,
+    STATEFUL_SETS,
+};
+use crate::{
+    CLAIM as CLAIM_RULE, CONFIG_MAP as CONFIG_MAP_RULE, INGRESS_BACKEND, ObjectReferences, SCALE_TARGET,
+    SECRET as SECRET_RULE, SERVICE_ACCOUNT as SERVICE_ACCOUNT_RULE, made,
+};
 
 /// A kind whose objects are named by others.
 pub struct Named {
-    pub kind: &'static str,
+    /// Which of all it is.
+    number: usize,
+    asked: &'static Kind<Listed>,
     /// The rule that finds what is missing.
     rule: &'static Rule,
-    /// The names of its objects in a namespace.
-    names: Lookup,
-    /// Those of the objects that something else there makes.
-    made: Option<Lookup>,
-    /// What makes them, in words.
+    /// Names that something else makes, and what that is in a message.
+    made: Option<Made>,
     maker: &'static str,
     /// Names that need no object: what every namespace has, and what operators make, as globs.
     given: &'static [&'static str],
 }
 
-type Lookup = fn(&Around<'_>, &str) -> Result<Arc<Names>, ContextError>;
+type Made = fn(&Around<'_>, &str) -> Result<Sorted, ContextError>;
 
 pub const SECRETS: Kind<Listed> = Kind::listed("v1", "Secret", &[]);
 pub const CONFIG_MAPS: Kind<Listed> = Kind::listed("v1", "ConfigMap", &[]);
@@ -33,9 +40,9 @@ pub const SERVICE_ACCOUNTS: Kind<Listed> = Kind::listed("v1", "ServiceAccount", 
 
 /// Secrets, with the names of those that operators make. Those of a `ServiceAccount`'s token are told by [`made::is_token`].
 pub const SECRET: Named = Named {
-    kind: "Secret",
-    rule: &crate::SECRET,
-    names: names::<0>,
+    number: 0,
+    asked: &SECRETS,
+    rule: &SECRET_RULE,
     made: Some(made::secrets),
     maker: ", and nothing that makes it",
     given: &[
@@ -55,68 +62,122 @@ pub const SECRET: Named = Named {
 };
 
 /// `ConfigMaps`. Every namespace has the cluster's certificates
-/// (<https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/>), those of OpenShift and of Istio too.
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/>), those of `OpenShift` and of Istio too.
 pub const CONFIG_MAP: Named = Named {
-    kind: "ConfigMap",
-    rule: &crate::CONFIG_MAP,
-    names: names::<1>,
+    number: 1,
+    asked: &CONFIG_MAPS,
+    rule: &CONFIG_MAP_RULE,
     made: Some(made::config_maps),
     maker: "",
     given: &["kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"],
 };
 
-/// Claims.
-pub const CLAIM: Named = Named {
-    kind: "PersistentVolumeClaim",
-    rule: &crate::CLAIM,
-    names: names::<2>,
-    made: Some(made::claims),
-    maker: "",
-    given: &[],
-};
+/// Claims. Those that are made lack the number at their ends.
+pub const CLAIM: Named =
+    Named { number: 2, asked: &CLAIMS, rule: &CLAIM_RULE, made: Some(made::claims), maker: "", given: &[] };
 
 /// Service accounts; every namespace has one
 /// (<https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts>).
 pub const SERVICE_ACCOUNT: Named = Named {
-    kind: "ServiceAccount",
-    rule: &crate::SERVICE_ACCOUNT,
-    names: names::<3>,
+    number: 3,
+    asked: &SERVICE_ACCOUNTS,
+    rule: &SERVICE_ACCOUNT_RULE,
     made: None,
     maker: "",
     given: &["default"],
 };
 
-/// Those that settings may say are provided.
-pub const NAMED: &[&Named] = &[&SECRET, &CONFIG_MAP, &CLAIM, &SERVICE_ACCOUNT];
+/// Services: those that operators make.
+pub const SERVICE: Named = Named {
+    number: 4,
+    asked: &SERVICES,
+    rule: &INGRESS_BACKEND,
+    made: None,
+    maker: "",
+    given: &[
+        // https://github.com/prometheus-operator/prometheus-operator/blob/main/Documentation/platform/exposing-prometheus-and-alertmanager.md
+        "alertmanager-operated",
+        "prometheus-operated",
+        "thanos-ruler-operated",
+        // https://cert-manager.io/docs/configuration/acme/http01/
+        "cm-acme-http-solver-*",
+        // https://www.elastic.co/docs/deploy-manage/deploy/cloud-on-k8s/accessing-services
+        "*-es-http",
+        "*-kb-http",
+    ],
+};
+
+const fn scaled(number: usize, asked: &'static Kind<Listed>) -> Named {
+    Named { number, asked, rule: &SCALE_TARGET, made: None, maker: "", given: &[] }
+}
+
+/// The kinds that autoscalers scale.
+pub const SCALED: &[Named] = &[
+    scaled(5, &DEPLOYMENTS),
+    scaled(6, &STATEFUL_SETS),
+    scaled(7, &REPLICA_SETS),
+    scaled(8, &REPLICATION_CONTROLLERS),
+    scaled(9, &ROLLOUTS),
+    scaled(10, &DEPLOYMENT_CONFIGS),
+    scaled(11, &CLONE_SETS),
+    scaled(12, &KRUISE_STATEFUL_SETS),
+];
+
+/// How many there are.
+const NUMBER: usize = 5 + SCALED.len();
+
+/// Those that pods name.
+pub const OF_PODS: &[&Named] = &[&SECRET, &CONFIG_MAP, &CLAIM, &SERVICE_ACCOUNT];
+
+/// The kinds that settings may say are provided.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    let others = OF_PODS.iter().copied().chain([&SERVICE]);
+    others.chain(SCALED).map(Named::kind)
+}
 
 impl Named {
-    /// Whether an object of that name is there, or is made, wherever that can be seen.
-    pub fn is_given(&self, name: &str) -> bool {
+    /// The kind's name.
+    pub fn kind(&self) -> &'static str {
+        self.asked.asked().kind
+    }
+
+    /// Whether it is of an API group. Where none is said, it may be any of Kubernetes' own.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        let asked = self.asked.asked();
+        let is_own = matches!(asked.group(), "" | "apps") && matches!(group, "" | "extensions");
+        asked.kind == kind && (asked.group() == group || is_own)
+    }
+
+    /// Whether an object of that name need not be seen.
+    fn is_given(&self, name: &str) -> bool {
         self.given.iter().any(|pattern| Glob::new(*pattern).matches(name))
-            || self.kind == SECRET.kind && made::is_token(name)
+            || self.number == SECRET.number && made::is_token(name)
     }
 
     /// What to say where there is no object of that name.
-    pub fn missing(&self, around: &Around<'_>, namespace: &str, name: &str) -> Result<Option<String>, ContextError> {
-        let names = (self.names)(around, namespace)?;
-        if names.have(name) {
+    fn missing(&self, around: &Around<'_>, namespace: &str, name: &str) -> Result<Option<String>, ContextError> {
+        let lists = around.gathered::<Lists>(namespace)?;
+        let names = lists.get(0, self.number, &|| names(around, self.asked, namespace))?;
+        if names.get(name).is_some() {
             return Ok(None);
         }
         // Rarely asked for: in a cluster what makes an object has mostly made it.
         let made = match self.made {
-            Some(made) => made(around, namespace)?,
+            Some(made) => lists.get(1, self.number, &|| made(around, namespace))?,
             None => Arc::default(),
         };
         let claim = name.trim_end_matches(|last: char| last.is_ascii_digit());
-        let is_made = made.have(name) || self.kind == CLAIM.kind && claim != name && made.have(claim);
+        let is_made = if self.number == CLAIM.number {
+            claim != name && made.get(claim).is_some()
+        } else {
+            made.get(name).is_some()
+        };
         if is_made || !around.is_whole() {
             return Ok(None);
         }
-        let Self { kind, maker, .. } = self;
-        let near = match nearest(name, names.near(name).chain(made.near(name))) {
-            Some(near) => format!("; the nearest is {near:?}"),
-            None => String::new(),
-        };
+        let mut near = names.near(name);
+        near.extend(made.near(name));
+        let (kind, maker, near) = (self.kind(), self.maker, hint(name, near));
         Ok(Some(format!("there is no {kind} {name:?} in namespace {namespace}{maker}{near}")))
     }
 }
@@ -142,61 +203,50 @@ impl<'p> Wanted<'p> {
     /// Asks for each, where it is named first.
     pub fn ask(self, settings: &ObjectReferences, namespace: &str, report: &mut Report<'_>) {
         let Self { of, names } = self;
-        let sorted: Sorted<'_> = names.iter().enumerate().map(|(number, (name, _))| (*name, number)).collect();
-        let named = names.iter().enumerate().filter(|(number, (name, _))| sorted.first(name) == Some(*number));
-        let named = named.filter(|(_, (name, _))| !of.is_given(name) && !settings.provides(of.kind, name));
-        let named = named.map(|(_, (name, place))| ((*name).to_owned(), *place));
-        let namespace: Arc<str> = namespace.into();
-        ask::each(report, of.rule, named, move |around, name| of.missing(around, &namespace, name));
+        let first: gatehouse_policy::Sorted<'_> =
+            names.iter().enumerate().map(|(number, (name, _))| (*name, number)).collect();
+        let mut things = Vec::new();
+        for (number, (name, place)) in names.iter().enumerate() {
+            if first.first(name) == Some(number) && !of.is_given(name) && !settings.provides(of.kind(), name) {
+                things.push((Thing { name: (*name).to_owned(), ..Thing::default() }, *place));
+            }
+        }
+        let namespace = namespace.to_owned();
+        ask::each(report, of.rule, &things, move |around, thing| of.missing(around, &namespace, &thing.name));
     }
-}
-
-/// Names in their order.
-#[derive(Debug, Default)]
-pub struct Names(Vec<String>);
-
-impl FromIterator<String> for Names {
-    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        Self(names.into_iter().collect::<BinaryHeap<_>>().into_sorted_vec())
-    }
-}
-
-impl Names {
-    fn at(&self, name: &str) -> usize {
-        self.0.partition_point(|of| &**of < name)
-    }
-
-    pub fn have(&self, name: &str) -> bool {
-        self.0.get(self.at(name)).is_some_and(|of| of == name)
-    }
-
-    /// Those that stand around a name, and are about as long. Among all of them the nearest might be another one, but a look
-    /// at each for each name that is missing would take as long as there are names.
-    fn near<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
-        const AROUND: usize = 32;
-        let at = self.at(name);
-        let those = self.0.get(at.saturating_sub(AROUND)..self.0.len().min(at + AROUND)).unwrap_or_default();
-        those.iter().map(|of| &**of).filter(|of| of.len().abs_diff(name.len()) <= of.len().max(3) / 3)
-    }
-}
-
-/// The names of a kind's objects: which kind is its number.
-struct NamesOf<const KIND: usize>(Arc<Names>);
-
-impl<const KIND: usize> Gather for NamesOf<KIND> {
-    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let kind = [SECRETS, CONFIG_MAPS, CLAIMS, SERVICE_ACCOUNTS][KIND];
-        Ok(Self(Arc::new(list(around, &kind, Some(namespace))?)))
-    }
-}
-
-fn names<const KIND: usize>(around: &Around<'_>, namespace: &str) -> Result<Arc<Names>, ContextError> {
-    Ok(around.gathered::<NamesOf<KIND>>(namespace)?.0.clone())
 }
 
 /// The names of a kind's objects.
-fn list(around: &Around<'_>, kind: &Kind<Listed>, namespace: Option<&str>) -> Result<Names, ContextError> {
+pub fn names(around: &Around<'_>, kind: &Kind<Listed>, namespace: &str) -> Result<Sorted, ContextError> {
     let mut names = Vec::new();
-    around.each(kind, namespace, &mut |object| names.push(object.text(&["metadata", "name"]).to_owned()))?;
-    Ok(names.into_iter().collect())
+    let each =
+        &mut |object: &gatehouse_policy::Node<'_>| names.push((object.text(&["metadata", "name"]).to_owned(), 0));
+    around.each(kind, Some(namespace), each)?;
+    Ok(Sorted::of(names))
+}
+
+/// Of a namespace the names of each kind's objects, and of those that are made, each once it is asked for.
+#[derive(Default)]
+struct Lists([[List; NUMBER]; 2]);
+
+type List = OnceLock<Result<Arc<Sorted>, ContextError>>;
+
+impl Gather for Lists {
+    fn gather(_: &Around<'_>, _: &str) -> Result<Self, ContextError> {
+        Ok(Self::default())
+    }
+}
+
+impl Lists {
+    fn get(
+        &self,
+        sort: usize,
+        number: usize,
+        read: &dyn Fn() -> Result<Sorted, ContextError>,
+    ) -> Result<Arc<Sorted>, ContextError> {
+        match self.0.get(sort).and_then(|lists| lists.get(number)) {
+            Some(list) => list.get_or_init(|| read().map(Arc::new)).clone(),
+            None => Ok(Arc::default()),
+        }
+    }
 }

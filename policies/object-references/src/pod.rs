@@ -1,11 +1,12 @@
 //! What a pod names: Secrets, `ConfigMaps`, claims and its service account.
 
-use gatehouse_policy::{Context, Node, Path, ReadError, Report, Request};
-use serde::Deserialize;
+use gatehouse_policy::{
+    Context, Exempt, Node, Path, ReadError, Report, Request, Sorted, pod_specs, require_containers,
+};
 
-use crate::ask::{At, Place};
-use crate::names::{self, NAMED, Named, Wanted};
-use crate::read::{flag, items, text};
+use crate::ask::Place;
+use crate::names::{self, Named, OF_PODS, Wanted};
+use crate::shape::{self, Type};
 use crate::{ObjectReferences, scale};
 
 /// A field of the items of a list that names something. What `optional: true` stands beside need not be there.
@@ -47,102 +48,127 @@ const OF_PROJECTED: &[Field] = &[
     field("sources", &["configMap", "name"], &names::CONFIG_MAP),
 ];
 
-type Pod<'r> = gatehouse_policy::Pod<'r, Nothing, Nothing>;
-type Container<'r> = gatehouse_policy::Container<'r, Nothing>;
-
-#[derive(Deserialize)]
-struct Nothing {}
-
-impl At for Pod<'_> {
-    fn at(&self) -> Path {
-        self.path()
-    }
-}
-
-impl At for Container<'_> {
-    fn at(&self) -> Path {
-        self.path()
-    }
-}
-
-impl Field {
-    /// The name that an item has there; empty where there need be no such object.
-    fn needed<'n>(&self, item: &'n Node<'_>) -> Result<&'n str, ReadError> {
-        let way = self.name.split_last().map_or(self.name, |(_, way)| way);
-        let Some(named) = item.within(way)? else { return Ok("") };
-        let is_optional = flag(named, &["optional"]).map_err(|error| error.below(&Path::of(way)))?;
-        if is_optional { Ok("") } else { text(item, self.name) }
-    }
-}
+/// The lists, and what else is read.
+const CONTAINER_SHAPE: &[shape::Field] = &[
+    (&["name"], Type::Text),
+    (&["image"], Type::Text),
+    (&["env", "*", "valueFrom", "secretKeyRef", "name"], Type::Text),
+    (&["env", "*", "valueFrom", "secretKeyRef", "optional"], Type::Flag),
+    (&["env", "*", "valueFrom", "configMapKeyRef", "name"], Type::Text),
+    (&["env", "*", "valueFrom", "configMapKeyRef", "optional"], Type::Flag),
+    (&["envFrom", "*", "secretRef", "name"], Type::Text),
+    (&["envFrom", "*", "secretRef", "optional"], Type::Flag),
+    (&["envFrom", "*", "configMapRef", "name"], Type::Text),
+    (&["envFrom", "*", "configMapRef", "optional"], Type::Flag),
+];
+const POD_SHAPE: &[shape::Field] = &[
+    (&["initContainers", "*"], Type::Any),
+    (&["containers", "*"], Type::Any),
+    (&["ephemeralContainers", "*"], Type::Any),
+    (&["serviceAccountName"], Type::Text),
+    (&["serviceAccount"], Type::Text),
+    (&["imagePullSecrets", "*", "name"], Type::Text),
+    (&["volumes", "*", "secret", "secretName"], Type::Text),
+    (&["volumes", "*", "secret", "optional"], Type::Flag),
+    (&["volumes", "*", "configMap", "name"], Type::Text),
+    (&["volumes", "*", "configMap", "optional"], Type::Flag),
+    (&["volumes", "*", "persistentVolumeClaim", "claimName"], Type::Text),
+    (&["volumes", "*", "projected", "sources", "*", "secret", "name"], Type::Text),
+    (&["volumes", "*", "projected", "sources", "*", "secret", "optional"], Type::Flag),
+    (&["volumes", "*", "projected", "sources", "*", "configMap", "name"], Type::Text),
+    (&["volumes", "*", "projected", "sources", "*", "configMap", "optional"], Type::Flag),
+];
 
 pub fn judge(
     request: &Request<'_>,
     context: &Context<'_, ObjectReferences>,
     report: &mut Report<'_>,
 ) -> Result<(), ReadError> {
-    let pods = Pod::read(request, context.exempt)?;
-    let mut projected: Vec<(Path, &Node<'_>)> = Vec::new();
-    for pod in &pods {
-        for (index, volume) in
-            items(pod.node(), &["volumes"]).map_err(|error| error.below(&pod.path()))?.iter().enumerate()
-        {
+    require_containers(request)?;
+    let pods = pod_specs(request)?;
+    let is_whole = request.subresource.is_empty();
+    let mut containers = Vec::new();
+    let mut projected = Vec::new();
+    for (path, pod) in &pods {
+        collect_containers(request, context.exempt, path, pod, &mut containers)?;
+        shape::check(pod, POD_SHAPE).map_err(|error| error.below(path))?;
+        for (index, volume) in pod.items(&["volumes"]).iter().enumerate() {
             if let Some(volume) = volume.get("projected") {
-                projected.push((pod.at(&["volumes"]).index(index).key("projected"), volume));
+                projected.push((path.clone().key("volumes").index(index).key("projected"), volume));
             }
         }
     }
-    let mut wanted: Vec<Wanted<'_>> = NAMED.iter().map(|of| Wanted::of(of)).collect();
-    for pod in &pods {
-        for container in pod.containers() {
-            collect(container, container.node(), OF_CONTAINER, &mut wanted)?;
-        }
-        // A request for a subresource can change containers alone.
-        if pod.subresource().is_empty() {
-            collect(pod, pod.node(), OF_POD, &mut wanted)?;
-            let located = |error: ReadError| error.below(&pod.path());
-            let account = |field| text(pod.node(), field).map_err(located);
+    let mut wanted: Vec<Wanted<'_>> = OF_PODS.iter().map(|of| Wanted::of(of)).collect();
+    for (path, container) in &containers {
+        collect(path, container, OF_CONTAINER, &mut wanted);
+    }
+    // A request for a subresource can change containers alone.
+    if is_whole {
+        for (path, pod) in &pods {
+            collect(path, pod, OF_POD, &mut wanted);
             // The former name of the field counts only without the other.
-            let name = account(&["serviceAccountName"])?;
-            add(&mut wanted, &names::SERVICE_ACCOUNT, name, Place::of(pod, &["serviceAccountName"]));
-            let former = account(&["serviceAccount"])?;
-            if name.is_empty() {
-                add(&mut wanted, &names::SERVICE_ACCOUNT, former, Place::of(pod, &["serviceAccount"]));
+            let fields: [&'static [&'static str]; 2] = [&["serviceAccountName"], &["serviceAccount"]];
+            if let Some(field) = fields.into_iter().find(|field| !pod.text(field).is_empty()) {
+                add(&mut wanted, &names::SERVICE_ACCOUNT, pod.text(field), Place::of(path, field));
             }
         }
-    }
-    if request.subresource.is_empty() {
         for (path, volume) in &projected {
-            collect(path, volume, OF_PROJECTED, &mut wanted)?;
-        }
-        if !pods.is_empty() && request.kind != "Pod" {
-            scale::judge_replicas(request, report)?;
+            collect(path, volume, OF_PROJECTED, &mut wanted);
         }
     }
     for of_kind in wanted {
         of_kind.ask(context.settings, request.namespace, report);
     }
-    Ok(())
+    if pods.is_empty() || request.kind == "Pod" || !is_whole {
+        return Ok(());
+    }
+    scale::judge_replicas(request, report)
 }
 
-/// Adds what the items of lists name.
-fn collect<'p>(
-    base: &'p dyn At,
-    node: &'p Node<'_>,
-    fields: &[Field],
-    wanted: &mut [Wanted<'p>],
+/// Adds the containers of a pod that the request can change and no exemption covers.
+fn collect_containers<'r>(
+    request: &Request<'r>,
+    exempt: &Exempt,
+    path: &Path,
+    pod: &'r Node<'r>,
+    containers: &mut Vec<(Path, &'r Node<'r>)>,
 ) -> Result<(), ReadError> {
-    for field in fields {
-        for (index, item) in items(node, &[field.list]).map_err(|error| error.below(&base.at()))?.iter().enumerate() {
-            let place = Place::in_list(base, field.list, index, field.name);
-            let name = field.needed(item).map_err(|error| error.below(&place.item()))?;
-            add(wanted, field.of, name, place);
+    // Debuggers that are there already can be neither changed nor removed.
+    let before = request.old_object.filter(|_| !request.subresource.is_empty());
+    let before = before.map_or(&[][..], |old| old.items(&["spec", "ephemeralContainers"]));
+    let before: Sorted<'_> = before.iter().map(|container| (container.text(&["name"]), 0)).collect();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        if !request.subresource.is_empty() && list != "ephemeralContainers" {
+            continue;
+        }
+        for (index, container) in pod.items(&[list]).iter().enumerate() {
+            let path = path.clone().key(list).index(index);
+            shape::check(container, CONTAINER_SHAPE).map_err(|error| error.below(&path))?;
+            let name = container.text(&["name"]);
+            if before.first(name).is_none() && !exempt.container(name, container.text(&["image"])) {
+                containers.push((path, container));
+            }
         }
     }
     Ok(())
 }
 
+/// Adds what the items of lists name.
+fn collect<'p>(base: &'p Path, node: &'p Node<'_>, fields: &[Field], wanted: &mut [Wanted<'p>]) {
+    for field in fields {
+        let way = field.name.split_last().map_or(field.name, |(_, way)| way);
+        for (index, item) in node.items(&[field.list]).iter().enumerate() {
+            let is_optional = item.descend(way).and_then(|of| of.get("optional")).is_some_and(|of| *of == true.into());
+            if !is_optional {
+                let place = Place::in_list(base, field.list, index, field.name);
+                add(wanted, field.of, item.text(field.name), place);
+            }
+        }
+    }
+}
+
 fn add<'p>(wanted: &mut [Wanted<'p>], of: &Named, name: &'p str, place: Place<'p>) {
-    if let Some(wanted) = wanted.iter_mut().find(|wanted| wanted.of.kind == of.kind) {
+    if let Some(wanted) = wanted.iter_mut().find(|wanted| wanted.of.kind() == of.kind()) {
         wanted.add(name, place);
     }
 }

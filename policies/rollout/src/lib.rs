@@ -8,11 +8,14 @@ mod spread;
 mod workload;
 
 use gatehouse_policy::glob::Glob;
-use gatehouse_policy::{Context, Path, ReadError, Report, Request, Settings, policy, rules};
+use gatehouse_policy::{
+    Context, HORIZONTAL_POD_AUTOSCALERS, Path, ReadError, Report, Request, SCALED_OBJECTS, Settings, policy, rules,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::amount::{Amount, Rounding};
+use crate::autoscaled::Autoscaler;
 use crate::workload::{Limit, Pod, Replicas, Update, Workload};
 
 rules! {
@@ -97,7 +100,7 @@ rules! {
     ///
     /// A DaemonSet's percentage is one of its nodes, rounded up. How many there are is not in the object: without `nodes`
     /// a percentage is compared with a bound that is one too, and with a number only at 100% or where the number is 0. So
-    /// it is with the replicas of a workload in `autoscaled` that gives none itself, or 1.
+    /// it is with the replicas of a workload that an autoscaler scales and that gives none itself, or 1.
     ///
     /// ## Why
     /// The pods that are left take the load of those that are missing.
@@ -140,9 +143,11 @@ rules! {
     /// One node that fails takes a pod with it. The others must be there, and be enough.
     ///
     /// ## Use instead
-    /// An object without `replicas` whose name is in `autoscaled`, where a HorizontalPodAutoscaler is to have its way.
-    /// That autoscaler cannot be seen from here, and an object without `replicas` is given 1 by the API server; so it
-    /// must be named. `minReplicas` is then the autoscaler's matter, and even 0 is accepted, which switches it off.
+    /// An object without `replicas` and a HorizontalPodAutoscaler, or a ScaledObject of KEDA, in its namespace that scales it: in
+    /// the cluster, or among the manifests that are checked together. `minReplicas` is then the autoscaler's matter, and even 0
+    /// is accepted, which switches it off. An autoscaler that is somewhere else cannot be seen, and an object without `replicas`
+    /// is given 1 by the API server; so such a workload must be named in `autoscaled`. Where the policy server may not say what
+    /// autoscalers there are, those in `autoscaled` are all.
     ///
     /// ## Options
     /// `minReplicas`, `autoscaled`
@@ -151,7 +156,7 @@ rules! {
     /// <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling>
     REPLICAS = "replicas": deny;
 
-    /// Finds two or more replicas, or a workload in `autoscaled`, that nothing keeps apart: neither `topologySpreadConstraints`
+    /// Finds two or more replicas, or a workload that an autoscaler scales, that nothing keeps apart: neither `topologySpreadConstraints`
     /// nor `podAntiAffinity`, required or preferred, that select the workload's own pods, nor a port of the node. DaemonSets
     /// are one a node anyway. The kinds are those of `replicas`.
     ///
@@ -202,8 +207,8 @@ pub struct Rollout {
     max_surge: Option<Amount>,
     /// The least replicas.
     min_replicas: Option<u32>,
-    /// Workloads whose number of replicas is an autoscaler's: it is not judged. By name, which holds for every kind, or by
-    /// kind and name, `Deployment/web`. Both are globs: `*` is any run of characters, `?` any one.
+    /// Workloads whose number of replicas is an autoscaler's that cannot be seen: it is not judged. By name, which holds for
+    /// every kind, or by kind and name, `Deployment/web`. Both are globs: `*` is any run of characters, `?` any one.
     autoscaled: Vec<autoscaled::Pattern>,
     /// How many nodes the percentages of a `DaemonSet` are of.
     nodes: Option<u32>,
@@ -239,38 +244,43 @@ impl Settings for Rollout {
     }
 }
 
-policy!(Rollout, review, subresources: ["scale"]);
+policy!(
+    Rollout,
+    review,
+    subresources: ["scale"],
+    asks: [HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS],
+);
 
 fn review(request: &Request<'_>, context: &Context<'_, Rollout>, report: &mut Report<'_>) -> Result<(), ReadError> {
     let settings = context.settings;
-    let is_autoscaled = |kind| settings.autoscaled.iter().any(|pattern| pattern.matches(kind, request.name));
     if request.subresource == "scale" {
-        let kind = workload::scaled_kind(request.resource).filter(|_| request.is("autoscaling", "Scale"));
-        if kind.is_some_and(|kind| !is_autoscaled(kind)) {
-            judge_replicas(&Replicas::of_scale(request)?, settings, report);
+        if let Some(kind) = workload::scaled_kind(request.resource).filter(|_| request.is("autoscaling", "Scale")) {
+            let replicas = Replicas::of_scale(request)?;
+            judge_replicas(&replicas, &Autoscaler::of(kind, request, settings), settings, report);
         }
         return Ok(());
     }
     let Some(workload) = Workload::read(request)? else { return Ok(()) };
-    let autoscaled = is_autoscaled(request.kind);
+    let autoscaler = match &workload.replicas {
+        Some(_) => Autoscaler::of(request.kind, request, settings),
+        None => Autoscaler::Absent,
+    };
     if let Some(update) = &workload.update
-        && judge_strategy(update, &workload, autoscaled, settings, report)
+        && judge_strategy(update, &workload, matches!(autoscaler, Autoscaler::Named), settings, report)
     {
-        let among = match &workload.replicas {
+        let among = |is_autoscaled| match &workload.replicas {
             // What an autoscaler makes of an object without a number, to which the API server gives 1, cannot be seen from here.
-            Some(Replicas { count: 1, .. }) if autoscaled => Among { total: None, what: "replicas" },
+            Some(Replicas { count: 1, .. }) if is_autoscaled => Among { total: None, what: "replicas" },
             // The API server refuses a negative one.
             Some(replicas) => Among { total: Some(u32::try_from(replicas.count).unwrap_or(0)), what: "replicas" },
             None => Among { total: settings.nodes, what: "nodes" },
         };
-        judge_update(update, &among, settings, report);
+        judge_update(update, [&among(false), &among(true)], &autoscaler, settings, report);
     }
     if let Some(replicas) = &workload.replicas {
-        if !autoscaled {
-            judge_replicas(replicas, settings, report);
-        }
+        judge_replicas(replicas, &autoscaler, settings, report);
         if let Some(pod) = &workload.pod {
-            judge_spread(pod, replicas, autoscaled, request.namespace, report);
+            judge_spread(pod, replicas, &autoscaler, request.namespace, report);
         }
     }
     Ok(())
@@ -309,27 +319,38 @@ fn judge_strategy(
     true
 }
 
-fn judge_update(update: &Update<'_>, among: &Among, settings: &Rollout, report: &mut Report<'_>) {
-    let Update { field, max_unavailable, max_surge, .. } = update;
-    let at = |limit| Path::of(&["spec", field, "rollingUpdate", limit]);
+/// `among` is what percentages are of without an autoscaler, and with one.
+fn judge_update(
+    update: &Update<'_>,
+    among: [&Among; 2],
+    autoscaler: &Autoscaler,
+    settings: &Rollout,
+    report: &mut Report<'_>,
+) {
+    let at = |limit| Path::of(&["spec", update.field, "rollingUpdate", limit]);
     if let Some(bound) = settings.max_unavailable {
-        let rounding = max_unavailable.rounding;
-        let no_surge = max_surge.as_ref().is_none_or(|surge| among.is_none(surge.amount, surge.rounding));
-        // Where there is to be no pod at all, nothing is rolled out.
-        let raised = no_surge && among.is_none(max_unavailable.amount, rounding) && among.total != Some(0);
-        // A StatefulSet cannot keep a lower one. A percentage of no pods says nothing of those there will be.
-        let is_kept = matches!(bound, Amount::Count(_)) || among.total != Some(0);
-        let least = max_surge.is_none() && is_kept && among.is_none(bound, rounding);
-        let bound = if least { Amount::Count(1) } else { bound };
-        if let Some(above) = above(max_unavailable, raised, bound, among) {
-            report.add(&MAX_UNAVAILABLE, at("maxUnavailable"), format!("maxUnavailable is {above}"));
-        }
+        let message = |above| format!("maxUnavailable is {above}");
+        let found = among.map(|among| unavailable_above(update, bound, among).map(message));
+        autoscaler.add(report, &MAX_UNAVAILABLE, at("maxUnavailable"), found);
     }
-    if let (Some(bound), Some(max_surge)) = (settings.max_surge, max_surge)
-        && let Some(above) = above(max_surge, false, bound, among)
-    {
-        report.add(&MAX_SURGE, at("maxSurge"), format!("maxSurge is {above}"));
+    if let (Some(bound), Some(max_surge)) = (settings.max_surge, &update.max_surge) {
+        let message = |above| format!("maxSurge is {above}");
+        let found = among.map(|among| above(max_surge, false, bound, among).map(message));
+        autoscaler.add(report, &MAX_SURGE, at("maxSurge"), found);
     }
+}
+
+/// How many pods may be missing, and how many were expected to, if it is more.
+fn unavailable_above(update: &Update<'_>, bound: Amount, among: &Among) -> Option<String> {
+    let Update { max_unavailable, max_surge, .. } = update;
+    let rounding = max_unavailable.rounding;
+    let no_surge = max_surge.as_ref().is_none_or(|surge| among.is_none(surge.amount, surge.rounding));
+    // Where there is to be no pod at all, nothing is rolled out.
+    let raised = no_surge && among.is_none(max_unavailable.amount, rounding) && among.total != Some(0);
+    // A StatefulSet cannot keep a lower one. A percentage of no pods says nothing of those there will be.
+    let is_kept = matches!(bound, Amount::Count(_)) || among.total != Some(0);
+    let least = max_surge.is_none() && is_kept && among.is_none(bound, rounding);
+    above(max_unavailable, raised, if least { Amount::Count(1) } else { bound }, among)
 }
 
 /// What a limit is and what was expected, if it is above its bound.
@@ -378,27 +399,28 @@ impl Among {
     }
 }
 
-fn judge_replicas(replicas: &Replicas, settings: &Rollout, report: &mut Report<'_>) {
+fn judge_replicas(replicas: &Replicas, autoscaler: &Autoscaler, settings: &Rollout, report: &mut Report<'_>) {
     if let Some(least) = settings.min_replicas.filter(|least| i64::from(replicas.count) < i64::from(*least)) {
         let message = format!("replicas is {replicas}, expected at least {least}");
-        report.add(&REPLICAS, Path::of(&["spec", "replicas"]), message);
+        autoscaler.add(report, &REPLICAS, Path::of(&["spec", "replicas"]), [Some(message), None]);
     }
 }
 
-fn judge_spread(pod: &Pod<'_>, replicas: &Replicas, autoscaled: bool, namespace: &str, report: &mut Report<'_>) {
-    let what = match replicas.count {
-        _ if autoscaled => "an autoscaler's replicas".to_owned(),
-        count @ 2.. => format!("{count} replicas"),
-        _ => return,
-    };
-    let count = (!autoscaled).then_some(replicas.count);
-    let idle = match pod.placement.separates(&pod.labels, namespace, count) {
-        Err(idle) if pod.holdings.host_port().is_none() => idle,
-        _ => return,
-    };
-    let message = match idle {
-        None => format!("{what} may all be on one node, expected topologySpreadConstraints or podAntiAffinity"),
-        Some(idle) => format!("{what} may all be on one node: {idle}, expected one that keeps these pods apart"),
-    };
-    report.add(&SPREAD, Path::of(&["spec", "template", "spec", "topologySpreadConstraints"]), message);
+fn judge_spread(pod: &Pod<'_>, replicas: &Replicas, autoscaler: &Autoscaler, namespace: &str, report: &mut Report<'_>) {
+    if pod.holdings.host_port().is_some() {
+        return;
+    }
+    let found = [false, true].map(|is_autoscaled| {
+        let what = match replicas.count {
+            _ if is_autoscaled => "an autoscaler's replicas".to_owned(),
+            count @ 2.. => format!("{count} replicas"),
+            _ => return None,
+        };
+        let count = (!is_autoscaled).then_some(replicas.count);
+        Some(match pod.placement.separates(&pod.labels, namespace, count).err()? {
+            None => format!("{what} may all be on one node, expected topologySpreadConstraints or podAntiAffinity"),
+            Some(idle) => format!("{what} may all be on one node: {idle}, expected one that keeps these pods apart"),
+        })
+    });
+    autoscaler.add(report, &SPREAD, Path::of(&["spec", "template", "spec", "topologySpreadConstraints"]), found);
 }

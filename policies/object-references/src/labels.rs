@@ -1,0 +1,273 @@
+//! Selectors, and what has labels.
+
+use std::fmt::Write;
+
+use gatehouse_policy::node::Member;
+use gatehouse_policy::{Node, nearest};
+
+use crate::ask::Thing;
+use crate::shape::{Field, Type};
+use crate::sorted::Sorted;
+
+/// The fields of a `LabelSelector` at a field of a spec.
+pub const SHAPE: &[Field] = &[
+    (&["spec", "selector", "matchLabels", "{}"], Type::Text),
+    (&["spec", "selector", "matchExpressions", "*", "key"], Type::Text),
+    (&["spec", "selector", "matchExpressions", "*", "operator"], Type::Text),
+    (&["spec", "selector", "matchExpressions", "*", "values", "*"], Type::Text),
+];
+
+/// A label selector. One that asks for nothing selects all, where it is there.
+#[derive(Debug, Default)]
+pub struct Selector(Vec<Requirement>);
+
+#[derive(Debug)]
+struct Requirement {
+    key: String,
+    holds: Holds,
+}
+
+#[derive(Debug)]
+enum Holds {
+    In(Vec<String>),
+    NotIn(Vec<String>),
+    Exists,
+    DoesNotExist,
+}
+
+impl Selector {
+    /// Labels and their values: a Service's selector, and `matchLabels`.
+    pub fn of_labels(labels: &[Member<'_>]) -> Self {
+        let requirement = |(key, value)| Requirement { key, holds: Holds::In(vec![value]) };
+        Self(pairs(labels).into_iter().map(requirement).collect())
+    }
+
+    /// A `LabelSelector`
+    /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements>).
+    pub fn of(selector: &Node<'_>) -> Self {
+        let Self(mut requirements) = Self::of_labels(selector.members(&["matchLabels"]));
+        for expression in selector.items(&["matchExpressions"]) {
+            let values = expression.items(&["values"]).iter().filter_map(Node::as_str).map(str::to_owned).collect();
+            let holds = match expression.text(&["operator"]) {
+                "In" => Holds::In(values),
+                "NotIn" => Holds::NotIn(values),
+                "Exists" => Holds::Exists,
+                "DoesNotExist" => Holds::DoesNotExist,
+                _ => continue, // which the API server refuses
+            };
+            requirements.push(Requirement { key: expression.text(&["key"]).to_owned(), holds });
+        }
+        Self(requirements)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Labels with their values.
+pub fn pairs(labels: &[Member<'_>]) -> Vec<(String, String)> {
+    labels.iter().filter_map(|label| Some((label.key.to_string(), label.value.as_str()?.to_owned()))).collect()
+}
+
+impl Requirement {
+    fn holds(&self, labels: &[(String, String)]) -> bool {
+        let value = labels.iter().rev().find(|(key, _)| *key == self.key).map(|(_, value)| value);
+        match &self.holds {
+            Holds::In(values) => value.is_some_and(|value| values.contains(value)),
+            Holds::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            Holds::Exists => value.is_some(),
+            Holds::DoesNotExist => value.is_none(),
+        }
+    }
+}
+
+/// Labels that controllers give pods, or programs give their own: no template need have them. Beside them the others of a
+/// selector count.
+const ADDED: &[&str] = &[
+    // https://kubernetes.io/docs/reference/labels-annotations-taints/
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
+    // `createDesiredReplicaSet` in https://github.com/argoproj/argo-rollouts/blob/master/rollout/sync.go
+    "rollouts-pod-template-hash",
+    // `MakeDeployment` in https://github.com/openshift/library-go/blob/master/pkg/apps/appsutil/util.go
+    "deployment",
+    "deploymentconfig",
+    // Patroni, and others that elect a leader: https://patroni.readthedocs.io/en/latest/kubernetes.html
+    "role",
+];
+
+/// Labels that have no domain, and that only pods which a program makes or labels have.
+const OF_OPERATORS: &[&str] = &[
+    // https://github.com/zalando/postgres-operator
+    "spilo-role",
+    // https://rook.io
+    "rook_cluster",
+    "rook_file_system",
+    "rook_object_store",
+    // https://github.com/OT-CONTAINER-KIT/redis-operator
+    "redis_setup_type",
+    // https://developer.hashicorp.com/vault/docs/configuration/service-registration/kubernetes
+    "vault-active",
+    "vault-initialized",
+    "vault-perf-standby",
+    "vault-sealed",
+];
+
+/// Whether it is a label of an operator's, if no template has it: one that is in a domain is given by whose domain it is.
+/// `app.kubernetes.io` is everybody's.
+fn is_of_operator(key: &str) -> bool {
+    OF_OPERATORS.contains(&key) || key.split_once('/').is_some_and(|(domain, _)| domain != "app.kubernetes.io")
+}
+
+/// A thing with labels: a pod template, or a Service.
+#[derive(Debug, Default)]
+pub struct Labelled {
+    pub name: String,
+    pub labels: Vec<(String, String)>,
+    /// Its ports; a template's are those of its containers.
+    pub ports: Vec<Thing>,
+    /// Whether it may have other ports too.
+    pub is_open: bool,
+}
+
+/// The first letter of a port's protocol, as a whole: TCP where it is absent.
+pub fn protocol(port: &Node<'_>) -> u8 {
+    port.text(&["protocol"]).bytes().next().unwrap_or(b'T')
+}
+
+/// Things with labels, to be found by them.
+#[derive(Debug, Default)]
+pub struct Labels {
+    things: Vec<Labelled>,
+    /// Each label of each, as [`entry`] writes it, with whose it is.
+    index: Sorted,
+}
+
+impl Labels {
+    pub fn of(things: Vec<Labelled>) -> Self {
+        let mut labels = Vec::new();
+        for (number, of) in things.iter().enumerate() {
+            labels.extend(of.labels.iter().map(|(key, value)| (entry(key, value), number)));
+        }
+        Self { things, index: Sorted::of(labels) }
+    }
+
+    pub fn things(&self) -> &[Labelled] {
+        &self.things
+    }
+
+    /// Whose label a key is.
+    fn with_key(&self, key: &str) -> &[(String, usize)] {
+        self.index.starting_with(&[key, "\0"].concat())
+    }
+
+    /// Hands over those that meet every requirement, as long as that returns true. They are looked for among those that meet
+    /// the one that fewest do.
+    fn each<'l>(&'l self, requirements: &[&Requirement], each: &mut dyn FnMut(&'l Labelled) -> bool) {
+        let mut fewest: Option<Vec<&[(String, usize)]>> = None;
+        let number = |parts: &[&[(String, usize)]]| parts.iter().map(|part| part.len()).sum::<usize>();
+        for Requirement { key, holds } in requirements {
+            let parts = match holds {
+                Holds::In(values) => values.iter().map(|value| self.index.starting_with(&entry(key, value))).collect(),
+                Holds::Exists => vec![self.with_key(key)],
+                Holds::NotIn(_) | Holds::DoesNotExist => continue,
+            };
+            if fewest.as_ref().is_none_or(|fewest| number(&parts) < number(fewest)) {
+                fewest = Some(parts);
+            }
+        }
+        let goes_on =
+            |of: &'l Labelled| !requirements.iter().all(|requirement| requirement.holds(&of.labels)) || each(of);
+        match fewest {
+            Some(parts) => {
+                parts.into_iter().flatten().filter_map(|(_, number)| self.things.get(*number)).all(goes_on);
+            }
+            None => {
+                self.things.iter().all(goes_on);
+            }
+        }
+    }
+}
+
+/// A label in an index: what starts with a key and a zero has that key. Neither keys nor values have zeros.
+fn entry(key: &str, value: &str) -> String {
+    [key, "\0", value, "\0"].concat()
+}
+
+/// Whether a selector selects anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selected {
+    Something,
+    Nothing,
+    /// What it selects cannot be seen.
+    #[default]
+    Unknown,
+}
+
+/// Hands over what a selector selects of some sets, of each as long as that returns true.
+pub fn select<'l>(among: &[&'l Labels], selector: &Selector, each: &mut dyn FnMut(&'l Labelled) -> bool) -> Selected {
+    let is_key = |key: &str| among.iter().any(|set| !set.with_key(key).is_empty());
+    let mut left = Vec::new();
+    let mut lacks_key = false;
+    for requirement in &selector.0 {
+        let key = &*requirement.key;
+        if matches!(requirement.holds, Holds::NotIn(_) | Holds::DoesNotExist) || is_key(key) {
+            left.push(requirement);
+        } else if is_of_operator(key) && !ADDED.contains(&key) {
+            return Selected::Unknown;
+        } else if !ADDED.contains(&key) {
+            lacks_key = true;
+        }
+    }
+    if lacks_key {
+        return Selected::Nothing;
+    }
+    if left.is_empty() {
+        return Selected::Unknown;
+    }
+    let mut selected = Selected::Nothing;
+    for set in among {
+        set.each(&left, &mut |of| {
+            selected = Selected::Something;
+            each(of)
+        });
+    }
+    selected
+}
+
+/// What a selector that selects nothing asks for, in words: all its labels, and what is nearest to the first that nothing has.
+pub fn describe<'l>(among: &[&'l Labels], selector: &Selector) -> String {
+    let mut text = String::new();
+    for Requirement { key, holds } in selector.0.iter().take(8) {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let _ = match holds {
+            Holds::In(values) => write!(text, "{comma}{key}={}", values.join("|")),
+            Holds::NotIn(values) => write!(text, "{comma}{key}!={}", values.join("|")),
+            Holds::Exists => write!(text, "{comma}{key}"),
+            Holds::DoesNotExist => write!(text, "{comma}!{key}"),
+        };
+    }
+    for Requirement { key, holds } in selector.0.iter().take(8) {
+        if let Holds::In(values) = holds
+            && let [value] = &values[..]
+            && among.iter().all(|set| set.index.get(&entry(key, value)).is_none())
+        {
+            let near = among.iter().flat_map(|set| set.index.near(&entry(key, value)));
+            let value_of = |of: &'l str| of.strip_prefix(&**key)?.strip_prefix('\0')?.strip_suffix('\0');
+            if let Some(near) = nearest(value, near.filter_map(value_of)) {
+                let _ = write!(text, "; the nearest is {key}={near}");
+                break;
+            }
+        }
+    }
+    text
+}
