@@ -145,8 +145,8 @@ pub struct Surroundings {
     is_whole: bool,
 }
 
-/// The objects of a kind by namespace, those of each by name.
-type Namespaces = BTreeMap<Box<str>, BTreeMap<Box<str>, Box<str>>>;
+/// The objects of a kind by namespace, each with its name.
+type Namespaces = BTreeMap<Box<str>, Vec<(Box<str>, Box<str>)>>;
 
 impl Surroundings {
     /// None yet. With `is_whole` what is not among them is not there.
@@ -155,10 +155,10 @@ impl Surroundings {
         Self { is_whole, ..Self::default() }
     }
 
-    /// Adds an object. Of several of one name the last counts, as with `kubectl apply`.
+    /// Adds an object. Several of one name, such as those of two overlays, all count: each may be what another one refers to.
     pub fn add(&mut self, piece: Piece) {
         let Piece { kind, namespace, name, json } = piece;
-        self.kinds.entry(kind).or_default().entry(namespace).or_default().insert(name, json);
+        self.kinds.entry(kind).or_default().entry(namespace).or_default().push((name, json));
     }
 
     /// Adds an image: its configuration, as JSON.

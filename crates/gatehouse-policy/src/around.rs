@@ -136,11 +136,13 @@ pub trait Host: Sync {
     fn list(&self, query: &Query<'_>, each: &mut Each<'_>) -> Result<(), ContextError>;
 
     /// The configuration of a container image, `config` of
-    /// <https://github.com/opencontainers/image-spec/blob/main/config.md>, handed over if the image is known.
+    /// <https://github.com/opencontainers/image-spec/blob/main/config.md>, handed over if the image is known. By default none is.
     ///
     /// # Errors
     /// As for [`Self::list`].
-    fn image(&self, image: &str, each: &mut Each<'_>) -> Result<(), ContextError>;
+    fn image(&self, _image: &str, _each: &mut Each<'_>) -> Result<(), ContextError> {
+        Ok(())
+    }
 
     /// Whether what it was asked for and does not have is not there. A few files of a repository prove nothing of the kind.
     fn is_whole(&self) -> bool;
@@ -155,10 +157,6 @@ pub struct Nothing;
 
 impl Host for Nothing {
     fn list(&self, _: &Query<'_>, _: &mut Each<'_>) -> Result<(), ContextError> {
-        Ok(())
-    }
-
-    fn image(&self, _: &str, _: &mut Each<'_>) -> Result<(), ContextError> {
         Ok(())
     }
 
@@ -241,7 +239,8 @@ impl<'a> Around<'a> {
         self.host.is_whole()
     }
 
-    /// Every object of a kind in a namespace, save those that cannot be read: no API server has them, or they are of a kind
+    /// Every object of a kind in a namespace. In a cluster names are unique; among manifests several may have the same, where a
+    /// folder holds more than is ever applied together. Left out are those that cannot be read: no API server has them, or they are of a kind
     /// whose definition lets everything in, and then nobody is to stop all others with one of them.
     ///
     /// # Errors

@@ -62,6 +62,7 @@ impl Host for Cluster {
         }
     }
 
+    #[cfg(feature = "images")]
     fn image(&self, image: &str, each: &mut Each<'_>) -> Result<(), ContextError> {
         let failed = |reason: &str| failed(&format!("image {image}"), reason);
         let request = serde_json::to_vec(image).map_err(|error| failed(&error.to_string()))?;

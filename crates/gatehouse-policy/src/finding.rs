@@ -237,15 +237,37 @@ pub(crate) struct Found {
     asked_last: bool,
 }
 
-/// A finding that depends on what is around the object. In the checker there are as many as references in all files together,
-/// and they wait until the last is read: hence the path as text.
+/// A finding that depends on what is around the object.
 #[cfg(feature = "around")]
 struct Question {
     rule: &'static str,
     level: Level,
-    path: Box<str>,
+    path: Kept,
     fix: Option<Box<(Fix, Vec<Edit>)>>,
     answer: Answer,
+}
+
+/// The path of a question. In the checker there are as many questions as references in all files together, and they wait until
+/// the last is read: as text a path is a quarter as large.
+#[cfg(feature = "around")]
+#[derive(Debug)]
+struct Kept(#[cfg(target_arch = "wasm32")] Path, #[cfg(not(target_arch = "wasm32"))] Box<str>);
+
+#[cfg(feature = "around")]
+impl Kept {
+    fn of(path: Path) -> Self {
+        #[cfg(not(target_arch = "wasm32"))]
+        let path = path.to_string().into();
+        Self(path)
+    }
+
+    fn path(&self) -> Path {
+        #[cfg(target_arch = "wasm32")]
+        let path = self.0.clone();
+        #[cfg(not(target_arch = "wasm32"))]
+        let path = self.0.parse().unwrap_or_else(|_| Path::root());
+        path
+    }
 }
 
 /// The message of the finding, or `None` where there is none.
@@ -255,7 +277,7 @@ type Answer = Box<dyn FnOnce(&Around<'_>) -> Result<Option<String>, ContextError
 #[cfg(feature = "around")]
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.rule, self.path)
+        write!(f, "{} {}", self.rule, self.path.path())
     }
 }
 
@@ -440,7 +462,7 @@ impl Report<'_> {
     }
 
     fn ask(&mut self, level: Level, rule: &Rule, place: impl Place, answer: Answer) -> Added<'_> {
-        let path = place.path().to_string().into();
+        let path = Kept::of(place.path());
         self.found.questions.push(Question { rule: rule.name, level, path, fix: None, answer });
         self.found.asked_last = true;
         Added { report: Some(self) }
@@ -483,9 +505,8 @@ impl Found {
     /// The rule and the path of what is found, and of what may be.
     pub(crate) fn possible(&self) -> impl Iterator<Item = (String, Path)> {
         let policy = self.policy;
-        let asked = self.questions.iter().map(move |question| {
-            (format!("{policy}/{}", question.rule), question.path.parse().unwrap_or_else(|_| Path::root()))
-        });
+        let questions = self.questions.iter();
+        let asked = questions.map(move |question| (format!("{policy}/{}", question.rule), question.path.path()));
         self.findings.iter().map(|finding| (finding.rule.clone(), finding.path.clone())).chain(asked)
     }
 
@@ -506,7 +527,7 @@ impl Found {
                             rule: format!("{}/{rule}", self.policy),
                             level,
                             message,
-                            path: path.parse().unwrap_or_else(|_| Path::root()),
+                            path: path.path(),
                             fix,
                             secret: false,
                             #[cfg(not(target_arch = "wasm32"))]

@@ -185,6 +185,16 @@ impl<'n, 'a> Reader<'n, 'a> {
         Self { node, strict: self.strict.map(|_| &[][..]), ..self }
     }
 
+    /// Whether it notes the fields of a view, and reads nothing.
+    #[cfg_attr(not(feature = "around"), allow(clippy::unused_self))]
+    fn notes(self) -> bool {
+        #[cfg(feature = "around")]
+        let notes = self.mask.is_some();
+        #[cfg(not(feature = "around"))]
+        let notes = false;
+        notes
+    }
+
     fn mismatch(self, expected: &str) -> ReadError {
         ReadError::new(format!("expected {expected}, found {}", describe(self.node)))
     }
@@ -272,8 +282,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     type Error = ReadError;
 
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        #[cfg(feature = "around")]
-        if self.mask.is_some() {
+        if self.notes() {
             // Amounts and ports are numbers or texts.
             return visitor.visit_u64(0);
         }
@@ -348,11 +357,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     }
 
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        #[cfg(feature = "around")]
-        if self.mask.is_some() {
-            return visitor.visit_some(self);
-        }
-        if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.node.is_null() && !self.notes() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_unit<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -370,8 +375,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let items: &[Node<'_>] = match &self.node.data {
             // The fields of a list are those of an item.
-            #[cfg(feature = "around")]
-            Data::Null if self.mask.is_some() => std::slice::from_ref(self.node),
+            Data::Null if self.notes() => std::slice::from_ref(self.node),
             Data::Null => &[],
             Data::Array(items) => items,
             _ => return Err(self.mismatch("an array")),
@@ -487,33 +491,48 @@ impl<'n> MapAccess<'n> for Members<'n, '_> {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        #[cfg(feature = "around")]
-        if let Some(mask) = self.reader.mask {
-            return match self.fields.next() {
-                Some(field) => {
-                    mask.enter(field);
-                    seed.deserialize(BorrowedStrDeserializer::new(field)).map(Some)
-                }
-                None => Ok(None),
-            };
-        }
-        let skip_null = self.skip_null;
-        self.current = self.rest.find(|member| !(skip_null && member.value.is_null()));
-        match self.current {
-            Some(member) => seed.deserialize(BorrowedStrDeserializer::new(&member.key)).map(Some),
+        match self.next_name() {
+            Some(name) => seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some),
             None => Ok(None),
         }
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
+        let value = seed.deserialize(self.value());
+        self.leave();
+        value.map_err(|error| within_member(error, self.current))
+    }
+}
+
+// Apart from the trait, as every view has a copy of that.
+impl<'n, 'a> Members<'n, 'a> {
+    #[cfg_attr(feature = "around", inline(never))]
+    fn next_name(&mut self) -> Option<&'n str> {
         #[cfg(feature = "around")]
         if let Some(mask) = self.reader.mask {
-            let value = seed.deserialize(self.reader);
-            mask.leave();
-            return value;
+            let field = self.fields.next()?;
+            mask.enter(field);
+            return Some(field);
         }
-        let Some(member) = self.current else { return Err(ReadError::new("a value without a name")) };
-        seed.deserialize(self.reader.inner(&member.value)).map_err(|error| within_member(error, member))
+        let skip_null = self.skip_null;
+        self.current = self.rest.find(|member| !(skip_null && member.value.is_null()));
+        self.current.map(|member| &*member.key)
+    }
+
+    /// What reads the value of the member whose name was the last.
+    fn value(&self) -> Reader<'n, 'a> {
+        match self.current {
+            Some(member) => self.reader.inner(&member.value),
+            None => self.reader,
+        }
+    }
+
+    #[cfg_attr(not(feature = "around"), allow(clippy::unused_self))]
+    fn leave(&self) {
+        #[cfg(feature = "around")]
+        if let Some(mask) = self.reader.mask {
+            mask.leave();
+        }
     }
 }
 
@@ -558,8 +577,11 @@ pub(crate) fn fields<T: de::DeserializeOwned>() -> Vec<String> {
 /// The error, seen from outside a member. Apart, as every field of every view has a copy of what calls it.
 #[cold]
 #[inline(never)]
-fn within_member(error: ReadError, member: &Member<'_>) -> ReadError {
-    error.within(Segment::Key(member.key.clone().into_owned().into()))
+fn within_member(error: ReadError, member: Option<&Member<'_>>) -> ReadError {
+    match member {
+        Some(member) => error.within(Segment::Key(member.key.clone().into_owned().into())),
+        None => error,
+    }
 }
 
 /// The name of an enum's variant; those of settings carry no data.
