@@ -236,7 +236,8 @@ fn a_module_that_fixes_refuses_only_for_the_rest() {
 const MOST_BYTES: u64 = 250_000;
 
 /// Those that read a language of its own may be larger.
-const LARGER: &[(&str, u64)] = &[("monitoring", 300_000)];
+const LARGER: &[(&str, u64)] =
+    &[("monitoring", 300_000), ("nginx-config", 350_000), ("image-config", 350_000), ("rollout", 256_000)];
 
 #[test]
 fn modules_are_small_and_carry_their_metadata() {
