@@ -10,7 +10,7 @@ use gatehouse_engine::POLICIES;
 use gatehouse_policy::{Node, Policy, Request, record};
 use gatehouse_tests::{PROFILES, profile_settings};
 use k8s_openapi::Resource;
-use k8s_openapi::api::{apps, autoscaling, batch, core, networking};
+use k8s_openapi::api::{apps, autoscaling, batch, core, networking, policy};
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
@@ -72,6 +72,7 @@ fn objects() -> Vec<Value> {
         filled::<autoscaling::v1::HorizontalPodAutoscaler>(),
         filled::<autoscaling::v2::HorizontalPodAutoscaler>(),
         filled::<networking::v1::Ingress>(),
+        filled::<policy::v1::PodDisruptionBudget>(),
         filled::<core::v1::Service>(),
         filled::<core::v1::ConfigMap>(),
         filled::<core::v1::Namespace>(),

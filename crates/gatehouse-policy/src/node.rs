@@ -260,6 +260,8 @@ impl<'a> Node<'a> {
         for (depth, key) in keys.iter().enumerate() {
             let members = view::Reader::lenient(node).members();
             members.map_err(|error| error.below(&Path::of(keys.get(..depth).unwrap_or_default())))?;
+            #[cfg(feature = "record")]
+            crate::record::note_field(depth.checked_sub(1).map_or("", |of| keys[of]), key, node.get(key).is_some());
             let Some(next) = node.get(key) else { return Ok(None) };
             node = next;
         }

@@ -20,6 +20,15 @@ pub fn fields(read: impl FnOnce()) -> BTreeMap<Field, bool> {
     FIELDS.take().unwrap_or_default()
 }
 
+/// Notes a field that is read without a view, with the name of what it is in.
+pub(crate) fn note_field(within: &'static str, field: &'static str, is_there: bool) {
+    FIELDS.with_borrow_mut(|seen| {
+        if let Some(seen) = seen {
+            *seen.entry((within, field)).or_default() |= is_there;
+        }
+    });
+}
+
 pub(crate) fn note(view: &'static str, fields: &'static [&'static str], members: &[Member<'_>]) {
     FIELDS.with_borrow_mut(|seen| {
         let Some(seen) = seen else { return };

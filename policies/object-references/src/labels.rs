@@ -29,8 +29,8 @@ struct Requirement {
 
 #[derive(Debug)]
 enum Holds {
-    In(Vec<String>),
-    NotIn(Vec<String>),
+    In(Sorted),
+    NotIn(Sorted),
     Exists,
     DoesNotExist,
 }
@@ -38,8 +38,8 @@ enum Holds {
 impl Selector {
     /// Labels and their values: a Service's selector, and `matchLabels`.
     pub fn of_labels(labels: &[Member<'_>]) -> Self {
-        let requirement = |(key, value)| Requirement { key, holds: Holds::In(vec![value]) };
-        Self(pairs(labels).into_iter().map(requirement).collect())
+        let is = |(key, value)| Requirement { key, holds: Holds::In(Sorted::of(vec![(value, 0)])) };
+        Self(pairs(labels).map(is).collect())
     }
 
     /// A `LabelSelector`
@@ -47,7 +47,8 @@ impl Selector {
     pub fn of(selector: &Node<'_>) -> Self {
         let Self(mut requirements) = Self::of_labels(selector.members(&["matchLabels"]));
         for expression in selector.items(&["matchExpressions"]) {
-            let values = expression.items(&["values"]).iter().filter_map(Node::as_str).map(str::to_owned).collect();
+            let values = expression.items(&["values"]).iter().filter_map(Node::as_str);
+            let values = values.map(|value| (value.to_owned(), 0)).collect();
             let holds = match expression.text(&["operator"]) {
                 "In" => Holds::In(values),
                 "NotIn" => Holds::NotIn(values),
@@ -65,17 +66,18 @@ impl Selector {
     }
 }
 
-/// Labels with their values.
-pub fn pairs(labels: &[Member<'_>]) -> Vec<(String, String)> {
-    labels.iter().filter_map(|label| Some((label.key.to_string(), label.value.as_str()?.to_owned()))).collect()
-}
-
 impl Requirement {
-    fn holds(&self, labels: &[(String, String)]) -> bool {
-        let value = labels.iter().rev().find(|(key, _)| *key == self.key).map(|(_, value)| value);
+    /// Whether nothing can be said of what meets it: an operator makes it, or something else puts in the value.
+    fn is_unknown(&self) -> bool {
+        let is_put_in = |value: &str| value.contains(['$', '{', '<']);
+        OF_OPERATORS.contains(&&*self.key) || matches!(&self.holds, Holds::In(values) if values.iter().any(is_put_in))
+    }
+
+    fn holds(&self, of: &Labelled) -> bool {
+        let value = of.labels.get(&self.key);
         match &self.holds {
-            Holds::In(values) => value.is_some_and(|value| values.contains(value)),
-            Holds::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            Holds::In(values) => value.is_some_and(|value| values.get(value).is_some()),
+            Holds::NotIn(values) => value.is_none_or(|value| values.get(value).is_none()),
             Holds::Exists => value.is_some(),
             Holds::DoesNotExist => value.is_none(),
         }
@@ -105,11 +107,12 @@ const ADDED: &[&str] = &[
     "role",
 ];
 
-/// Labels that have no domain, and that only pods which a program makes or labels have.
+/// Labels that have no domain, and that only what an operator makes or labels has.
 const OF_OPERATORS: &[&str] = &[
     // https://github.com/zalando/postgres-operator
     "spilo-role",
     // https://rook.io
+    "ceph_nfs",
     "rook_cluster",
     "rook_file_system",
     "rook_object_store",
@@ -122,21 +125,51 @@ const OF_OPERATORS: &[&str] = &[
     "vault-sealed",
 ];
 
-/// Whether it is a label of an operator's, if no template has it: one that is in a domain is given by whose domain it is.
+/// Whether it is a label of an operator's, if nothing here has it: one that is in a domain is given by whose domain it is.
 /// `app.kubernetes.io` is everybody's.
 fn is_of_operator(key: &str) -> bool {
-    OF_OPERATORS.contains(&key) || key.split_once('/').is_some_and(|(domain, _)| domain != "app.kubernetes.io")
+    key.split_once('/').is_some_and(|(domain, _)| domain != "app.kubernetes.io")
 }
 
 /// A thing with labels: a pod template, or a Service.
 #[derive(Debug, Default)]
 pub struct Labelled {
     pub name: String,
-    pub labels: Vec<(String, String)>,
+    pub labels: Pairs,
     /// Its ports; a template's are those of its containers.
     pub ports: Vec<Thing>,
     /// Whether it may have other ports too.
     pub is_open: bool,
+}
+
+/// Labels with their values.
+#[derive(Debug, Default)]
+pub struct Pairs {
+    /// The names, each with the number of its value.
+    keys: Sorted,
+    values: Vec<String>,
+}
+
+impl FromIterator<(String, String)> for Pairs {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(labels: I) -> Self {
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for (key, value) in labels {
+            keys.push((key, values.len()));
+            values.push(value);
+        }
+        Self { keys: Sorted::of(keys), values }
+    }
+}
+
+impl Pairs {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(self.keys.get(key)?).map(|value| &**value)
+    }
+}
+
+/// Labels with their values, as an object has them.
+pub fn pairs(labels: &[Member<'_>]) -> impl Iterator<Item = (String, String)> {
+    labels.iter().map(|label| (label.key.to_string(), label.value.as_str().unwrap_or_default().to_owned()))
 }
 
 /// The first letter of a port's protocol, as a whole: TCP where it is absent.
@@ -156,7 +189,8 @@ impl Labels {
     pub fn of(things: Vec<Labelled>) -> Self {
         let mut labels = Vec::new();
         for (number, of) in things.iter().enumerate() {
-            labels.extend(of.labels.iter().map(|(key, value)| (entry(key, value), number)));
+            let value = |key| of.labels.get(key).unwrap_or_default();
+            labels.extend(of.labels.keys.iter().map(|key| (entry(key, value(key)), number)));
         }
         Self { things, index: Sorted::of(labels) }
     }
@@ -185,8 +219,7 @@ impl Labels {
                 fewest = Some(parts);
             }
         }
-        let goes_on =
-            |of: &'l Labelled| !requirements.iter().all(|requirement| requirement.holds(&of.labels)) || each(of);
+        let goes_on = |of: &'l Labelled| !requirements.iter().all(|requirement| requirement.holds(of)) || each(of);
         match fewest {
             Some(parts) => {
                 parts.into_iter().flatten().filter_map(|(_, number)| self.things.get(*number)).all(goes_on);
@@ -218,6 +251,9 @@ pub fn select<'l>(among: &[&'l Labels], selector: &Selector, each: &mut dyn FnMu
     let is_key = |key: &str| among.iter().any(|set| !set.with_key(key).is_empty());
     let mut left = Vec::new();
     let mut lacks_key = false;
+    if selector.0.iter().any(Requirement::is_unknown) {
+        return Selected::Unknown;
+    }
     for requirement in &selector.0 {
         let key = &*requirement.key;
         if matches!(requirement.holds, Holds::NotIn(_) | Holds::DoesNotExist) || is_key(key) {
@@ -244,21 +280,25 @@ pub fn select<'l>(among: &[&'l Labels], selector: &Selector, each: &mut dyn FnMu
     selected
 }
 
+fn words(values: &Sorted) -> String {
+    values.iter().take(8).collect::<Vec<_>>().join("|")
+}
+
 /// What a selector that selects nothing asks for, in words: all its labels, and what is nearest to the first that nothing has.
 pub fn describe<'l>(among: &[&'l Labels], selector: &Selector) -> String {
     let mut text = String::new();
     for Requirement { key, holds } in selector.0.iter().take(8) {
         let comma = if text.is_empty() { "" } else { ", " };
         let _ = match holds {
-            Holds::In(values) => write!(text, "{comma}{key}={}", values.join("|")),
-            Holds::NotIn(values) => write!(text, "{comma}{key}!={}", values.join("|")),
+            Holds::In(values) => write!(text, "{comma}{key}={}", words(values)),
+            Holds::NotIn(values) => write!(text, "{comma}{key}!={}", words(values)),
             Holds::Exists => write!(text, "{comma}{key}"),
             Holds::DoesNotExist => write!(text, "{comma}!{key}"),
         };
     }
     for Requirement { key, holds } in selector.0.iter().take(8) {
         if let Holds::In(values) = holds
-            && let [value] = &values[..]
+            && let Some(value) = values.iter().next()
             && among.iter().all(|set| set.index.get(&entry(key, value)).is_none())
         {
             let near = among.iter().flat_map(|set| set.index.near(&entry(key, value)));

@@ -34,7 +34,8 @@ use crate::names::{CLAIMS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS};
 use crate::picked::SERVICES;
 use crate::workloads::{
     ALERTMANAGERS, CLONE_SETS, CRON_JOBS, DAEMON_SETS, DEPLOYMENT_CONFIGS, DEPLOYMENTS, JOBS, KRUISE_STATEFUL_SETS,
-    PODS, PROMETHEUSES, REPLICA_SETS, REPLICATION_CONTROLLERS, ROLLOUTS, STATEFUL_SETS,
+    LEADER_WORKER_SETS, PODS, PROMETHEUSES, REPLICA_SETS, REPLICATION_CONTROLLERS, ROLLOUTS, STATEFUL_SETS,
+    THANOS_RULERS,
 };
 
 rules! {
@@ -42,7 +43,7 @@ rules! {
     ///
     /// Looked at are the labels of pods and of the templates of Deployments, StatefulSets, DaemonSets, ReplicaSets,
     /// ReplicationControllers, Jobs and CronJobs, of Argo's Rollout, OpenShift's DeploymentConfig, Kruise's CloneSet and
-    /// StatefulSet, and what the operator of Prometheus makes of its kinds. A Service without a selector, whose endpoints somebody
+    /// StatefulSet, LeaderWorkerSet, and what the operator of Prometheus makes of its kinds. A Service without a selector, whose endpoints somebody
     /// writes, and one of type `ExternalName` are not judged.
     ///
     /// Labels that controllers give pods, such as `statefulset.kubernetes.io/pod-name` or `job-name`, and a `role` that no template
@@ -322,10 +323,10 @@ policy!(
     asks: [
         SECRETS, CONFIG_MAPS, CLAIMS, SERVICE_ACCOUNTS, SERVICES, ANNOTATED_SERVICES, INGRESSES, DEPLOYMENTS,
         STATEFUL_SETS, DAEMON_SETS, REPLICA_SETS, REPLICATION_CONTROLLERS, PODS, JOBS, CRON_JOBS, ROLLOUTS,
-        DEPLOYMENT_CONFIGS, CLONE_SETS, KRUISE_STATEFUL_SETS, PROMETHEUSES, ALERTMANAGERS, HORIZONTAL_POD_AUTOSCALERS,
-        SCALED_OBJECTS, EXTERNAL_SECRETS, KUBERNETES_EXTERNAL_SECRETS, SEALED_SECRETS, CERTIFICATES,
-        SECRET_PROVIDER_CLASSES, VAULT_STATIC_SECRETS, VAULT_DYNAMIC_SECRETS, VAULT_PKI_SECRETS, ONE_PASSWORD_ITEMS,
-        INFISICAL_SECRETS, KAFKA_USERS, BUCKET_CLAIMS, POSTGRES_CLUSTERS, BUNDLES,
+        DEPLOYMENT_CONFIGS, CLONE_SETS, KRUISE_STATEFUL_SETS, LEADER_WORKER_SETS, PROMETHEUSES, ALERTMANAGERS,
+        THANOS_RULERS, HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS, EXTERNAL_SECRETS, KUBERNETES_EXTERNAL_SECRETS,
+        SEALED_SECRETS, CERTIFICATES, SECRET_PROVIDER_CLASSES, VAULT_STATIC_SECRETS, VAULT_DYNAMIC_SECRETS,
+        VAULT_PKI_SECRETS, ONE_PASSWORD_ITEMS, INFISICAL_SECRETS, KAFKA_USERS, BUCKET_CLAIMS, POSTGRES_CLUSTERS, BUNDLES,
     ],
 );
 

@@ -58,18 +58,34 @@ pub const SECRET: Named = Named {
         // https://strimzi.io/docs/operators/latest/deploying
         "*-cluster-ca-cert",
         "*-clients-ca-cert",
+        // https://github.com/rook/rook/blob/master/pkg/operator/ceph/cluster/mon/config.go
+        "rook-ceph-mon",
+        // https://argo-cd.readthedocs.io/en/stable/faq/#how-to-rotate-redis-secret
+        "argocd-redis",
+        "argocd-initial-admin-secret",
+        // Many operators make the certificates of their webhooks themselves:
+        // https://github.com/open-policy-agent/cert-controller
+        "*webhook*cert*",
     ],
 };
 
 /// `ConfigMaps`. Every namespace has the cluster's certificates
-/// (<https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/>), those of `OpenShift` and of Istio too.
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/>), those of `OpenShift` and of Istio too; kubeadm and
+/// an operator make the last ones.
 pub const CONFIG_MAP: Named = Named {
     number: 1,
     asked: &CONFIG_MAPS,
     rule: &CONFIG_MAP_RULE,
     made: Some(made::config_maps),
     maker: "",
-    given: &["kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"],
+    given: &[
+        "kube-root-ca.crt",
+        "openshift-service-ca.crt",
+        "istio-ca-root-cert",
+        "kubeadm-config",
+        "kube-proxy",
+        "rook-ceph-mon-endpoints",
+    ],
 };
 
 /// Claims. Those that are made lack the number at their ends.
@@ -102,8 +118,14 @@ pub const SERVICE: Named = Named {
         // https://cert-manager.io/docs/configuration/acme/http01/
         "cm-acme-http-solver-*",
         // https://www.elastic.co/docs/deploy-manage/deploy/cloud-on-k8s/accessing-services
+        "*-agent-http",
+        "*-apm-http",
+        "*-ems-http",
+        "*-ent-http",
         "*-es-http",
         "*-kb-http",
+        // https://rook.io/docs/rook/latest/Storage-Configuration/Monitoring/ceph-dashboard/
+        "rook-ceph-mgr-dashboard",
     ],
 };
 
@@ -148,9 +170,10 @@ impl Named {
         asked.kind == kind && (asked.group() == group || is_own)
     }
 
-    /// Whether an object of that name need not be seen.
+    /// Whether an object of that name need not be seen, or there is none: what stands there is put in by something else.
     fn is_given(&self, name: &str) -> bool {
-        self.given.iter().any(|pattern| Glob::new(*pattern).matches(name))
+        !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+            || self.given.iter().any(|pattern| Glob::new(*pattern).matches(name))
             || self.number == SECRET.number && made::is_token(name)
     }
 

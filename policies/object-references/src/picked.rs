@@ -81,9 +81,9 @@ impl Picked {
         hint(name, self.names.near(name))
     }
 
-    /// What runs in the namespace of the cluster itself, whoever set the cluster up has put there.
+    /// What runs in a namespace of the cluster itself, whoever set the cluster up has put there.
     fn unless_of_cluster(mut self, namespace: &str) -> Self {
-        if namespace == "kube-system" && self.selected == Selected::Nothing {
+        if (namespace == "kube-system" || namespace.starts_with("gke-managed-")) && self.selected == Selected::Nothing {
             self.selected = Selected::Unknown;
         }
         self
@@ -126,7 +126,7 @@ impl Gather for Services {
         around.each(&SERVICES, within(namespace), &mut |service| {
             all.push(Labelled {
                 name: service.text(&["metadata", "name"]).to_owned(),
-                labels: pairs(service.members(&["metadata", "labels"])),
+                labels: pairs(service.members(&["metadata", "labels"])).collect(),
                 ports: service.items(&["spec", "ports"]).iter().map(|port| read_port(port, "port")).collect(),
                 is_open: false,
             });
@@ -134,7 +134,7 @@ impl Gather for Services {
         if matches!(namespace, "default" | "") {
             // Every cluster has that of the API server.
             let labels = [("component", "apiserver"), ("provider", "kubernetes")];
-            let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+            let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
             all.push(Labelled { labels, is_open: true, ..Labelled::default() });
         }
         let names = all.iter().enumerate().map(|(number, of)| (of.name.clone(), number)).collect();

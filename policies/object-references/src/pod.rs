@@ -98,14 +98,18 @@ pub fn judge(
             }
         }
     }
+    // Volumes with the names of a StatefulSet's claims are those (`updateStorage` in
+    // https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/statefulset/stateful_set_utils.go).
+    let templates = request.object.items(&["spec", "volumeClaimTemplates"]).iter();
+    let replaced: Sorted<'_> = templates.map(|of| (of.text(&["metadata", "name"]), 0)).collect();
     let mut wanted: Vec<Wanted<'_>> = OF_PODS.iter().map(|of| Wanted::of(of)).collect();
     for (path, container) in &containers {
-        collect(path, container, OF_CONTAINER, &mut wanted);
+        collect(path, container, OF_CONTAINER, &replaced, &mut wanted);
     }
     // A request for a subresource can change containers alone.
     if is_whole {
         for (path, pod) in &pods {
-            collect(path, pod, OF_POD, &mut wanted);
+            collect(path, pod, OF_POD, &replaced, &mut wanted);
             // The former name of the field counts only without the other.
             let fields: [&'static [&'static str]; 2] = [&["serviceAccountName"], &["serviceAccount"]];
             if let Some(field) = fields.into_iter().find(|field| !pod.text(field).is_empty()) {
@@ -113,7 +117,7 @@ pub fn judge(
             }
         }
         for (path, volume) in &projected {
-            collect(path, volume, OF_PROJECTED, &mut wanted);
+            collect(path, volume, OF_PROJECTED, &replaced, &mut wanted);
         }
     }
     for of_kind in wanted {
@@ -154,10 +158,13 @@ fn collect_containers<'r>(
 }
 
 /// Adds what the items of lists name.
-fn collect<'p>(base: &'p Path, node: &'p Node<'_>, fields: &[Field], wanted: &mut [Wanted<'p>]) {
+fn collect<'p>(base: &'p Path, node: &'p Node<'_>, fields: &[Field], replaced: &Sorted<'_>, wanted: &mut [Wanted<'p>]) {
     for field in fields {
         let way = field.name.split_last().map_or(field.name, |(_, way)| way);
         for (index, item) in node.items(&[field.list]).iter().enumerate() {
+            if field.list == "volumes" && replaced.first(item.text(&["name"])).is_some() {
+                continue;
+            }
             let is_optional = item.descend(way).and_then(|of| of.get("optional")).is_some_and(|of| *of == true.into());
             if !is_optional {
                 let place = Place::in_list(base, field.list, index, field.name);

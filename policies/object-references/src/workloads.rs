@@ -50,6 +50,11 @@ pub const PROMETHEUSES: Kind<Listed> =
 pub const ALERTMANAGERS: Kind<Listed> =
     Kind::listed("monitoring.coreos.com/v1", "Alertmanager", &["spec.podMetadata.labels"]);
 
+pub const THANOS_RULERS: Kind<Listed> =
+    Kind::listed("monitoring.coreos.com/v1", "ThanosRuler", &["spec.podMetadata.labels"]);
+pub const LEADER_WORKER_SETS: Kind<Listed> =
+    Kind::listed("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", &["spec.leaderWorkerTemplate"]);
+
 const TEMPLATE: &[&str] = &["spec", "template"];
 
 /// Most pods are of these.
@@ -67,6 +72,8 @@ const OTHERS: &[(Kind<Listed>, &[&str])] = &[
     (DEPLOYMENT_CONFIGS, TEMPLATE),
     (CLONE_SETS, TEMPLATE),
     (KRUISE_STATEFUL_SETS, TEMPLATE),
+    (LEADER_WORKER_SETS, &["spec", "leaderWorkerTemplate", "leaderTemplate"]),
+    (LEADER_WORKER_SETS, &["spec", "leaderWorkerTemplate", "workerTemplate"]),
 ];
 
 /// The pods of the workloads in a namespace; in the whole cluster where it is empty.
@@ -82,7 +89,9 @@ impl Gather for Most {
 impl Gather for Others {
     fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
         let mut found = read(around, OTHERS, namespace)?;
-        for (kind, label) in [(PROMETHEUSES, "prometheus"), (ALERTMANAGERS, "alertmanager")] {
+        for (kind, label) in
+            [(PROMETHEUSES, "prometheus"), (ALERTMANAGERS, "alertmanager"), (THANOS_RULERS, "thanos-ruler")]
+        {
             around.each(&kind, within(namespace), &mut |object| {
                 found.push(of_prometheus_operator(object, label));
             })?;
@@ -126,7 +135,7 @@ fn template(template: &Node<'_>) -> Labelled {
             }
         }
     }
-    Labelled { labels: pairs(template.members(&["metadata", "labels"])), ports, ..Labelled::default() }
+    Labelled { labels: pairs(template.members(&["metadata", "labels"])).collect(), ports, ..Labelled::default() }
 }
 
 /// A port of a container or of a Service.
@@ -143,16 +152,14 @@ pub fn read_port(port: &Node<'_>, number: &str) -> Thing {
 /// <https://github.com/prometheus-operator/prometheus-operator/tree/main/pkg>); what ports they have is not in the object.
 fn of_prometheus_operator(object: &Node<'_>, kind: &str) -> Labelled {
     let name = object.text(&["metadata", "name"]);
-    let mut labels = pairs(object.members(&["spec", "podMetadata", "labels"]));
-    labels.extend(
-        [
-            (kind, name),
-            ("app", kind),
-            ("app.kubernetes.io/instance", name),
-            ("app.kubernetes.io/managed-by", "prometheus-operator"),
-            ("app.kubernetes.io/name", kind),
-        ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned())),
-    );
+    let given = [
+        (kind, name),
+        ("app", kind),
+        ("app.kubernetes.io/instance", name),
+        ("app.kubernetes.io/managed-by", "prometheus-operator"),
+        ("app.kubernetes.io/name", kind),
+    ];
+    let given = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let labels = pairs(object.members(&["spec", "podMetadata", "labels"])).chain(given).collect();
     Labelled { labels, is_open: true, ..Labelled::default() }
 }
