@@ -155,6 +155,10 @@ fn a_review_is_judged_as_its_manifest() {
             if policy.name == "resource-limits" && name.contains("pod-") {
                 continue;
             }
+            // The server has dropped the keys that Herald's RedisCluster has in the wrong place.
+            if policy.name == "redis-cluster" && name.contains("rediscluster") {
+                continue;
+            }
             // Messages may tell a value that is written from the same one that is the default.
             let verdict = |findings: &[Finding]| -> Vec<_> {
                 findings.iter().map(|of| (of.rule.clone(), of.level, of.path.clone())).collect()

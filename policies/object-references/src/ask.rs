@@ -60,19 +60,13 @@ pub fn each(
     answer: impl Fn(&Around<'_>, &Thing) -> Result<Option<String>, ContextError> + Send + Sync + 'static,
 ) {
     let answer: Answer = Arc::new(answer);
-    let mut named: Vec<&(Thing, Place<'_>)> = things.iter().filter(|(thing, _)| !is_placeholder(thing)).collect();
-    let rest = named.split_off(named.len().min(MOST));
-    for (thing, place) in named {
+    let (first, rest) = things.split_at(things.len().min(MOST));
+    for (thing, place) in first {
         ask(report, rule, *place, vec![thing.clone()], &answer);
     }
-    if let [(_, place), ..] = rest[..] {
+    if let [(_, place), ..] = rest {
         ask(report, rule, *place, rest.iter().map(|(thing, _)| thing.clone()).collect(), &answer);
     }
-}
-
-/// Whether somebody is still to write a name there, as with `${NAME}`, `$NAME` and `<name>`: an object can have none of these.
-fn is_placeholder(thing: &Thing) -> bool {
-    thing.name.bytes().any(|byte| matches!(byte, b'$' | b'{' | b'<'))
 }
 
 fn ask(report: &mut Report<'_>, rule: &Rule, place: Place<'_>, things: Vec<Thing>, answer: &Answer) {

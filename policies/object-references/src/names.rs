@@ -6,7 +6,7 @@ use gatehouse_policy::glob::Glob;
 use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Report, Rule};
 
 use crate::ask::{self, Place, Thing};
-use crate::picked::SERVICES;
+use crate::picked::{self, SERVICES};
 use crate::sorted::{Sorted, hint};
 use crate::workloads::{
     CLONE_SETS, DEPLOYMENT_CONFIGS, DEPLOYMENTS, KRUISE_STATEFUL_SETS, REPLICA_SETS, REPLICATION_CONTROLLERS, ROLLOUTS,
@@ -180,7 +180,14 @@ impl Named {
     /// What to say where there is no object of that name.
     fn missing(&self, around: &Around<'_>, namespace: &str, name: &str) -> Result<Option<String>, ContextError> {
         let lists = around.gathered::<Lists>(namespace)?;
-        let names = lists.get(0, self.number, &|| names(around, self.asked, namespace))?;
+        let names = lists.get(0, self.number, &|| {
+            // Their ports are asked for, too: once is enough.
+            if self.number == SERVICE.number {
+                picked::service_names(around, namespace)
+            } else {
+                names(around, self.asked, namespace)
+            }
+        })?;
         if names.get(name).is_some() {
             return Ok(None);
         }

@@ -113,6 +113,11 @@ pub fn services(around: &Around<'_>, namespace: &str, selector: &Selector) -> Re
     Ok(Picked::of(&[&services.all], selector).unless_of_cluster(namespace))
 }
 
+/// The names of the Services of a namespace.
+pub fn service_names(around: &Around<'_>, namespace: &str) -> Result<Sorted, ContextError> {
+    Ok(around.gathered::<Services>(namespace)?.names.clone())
+}
+
 /// The Services of a namespace; those of the cluster where it is empty.
 pub struct Services {
     pub all: Labels,

@@ -55,25 +55,30 @@ pub const THANOS_RULERS: Kind<Listed> =
 pub const LEADER_WORKER_SETS: Kind<Listed> =
     Kind::listed("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", &["spec.leaderWorkerTemplate"]);
 
-const TEMPLATE: &[&str] = &["spec", "template"];
+/// Where the templates of pods are.
+type Ways = &'static [&'static [&'static str]];
+
+const TEMPLATE: Ways = &[&["spec", "template"]];
 
 /// Most pods are of these.
-const MOST: &[(Kind<Listed>, &[&str])] = &[(DEPLOYMENTS, TEMPLATE), (STATEFUL_SETS, TEMPLATE), (DAEMON_SETS, TEMPLATE)];
+const MOST: &[(Kind<Listed>, Ways)] = &[(DEPLOYMENTS, TEMPLATE), (STATEFUL_SETS, TEMPLATE), (DAEMON_SETS, TEMPLATE)];
 
 /// The others, which are looked at where something is not found among those: of a namespace's pods there are many, but what a
 /// program makes, or puts into them, nothing else shows.
-const OTHERS: &[(Kind<Listed>, &[&str])] = &[
-    (PODS, &[]),
+const OTHERS: &[(Kind<Listed>, Ways)] = &[
+    (PODS, &[&[]]),
     (REPLICA_SETS, TEMPLATE),
     (REPLICATION_CONTROLLERS, TEMPLATE),
     (JOBS, TEMPLATE),
-    (CRON_JOBS, &["spec", "jobTemplate", "spec", "template"]),
+    (CRON_JOBS, &[&["spec", "jobTemplate", "spec", "template"]]),
     (ROLLOUTS, TEMPLATE),
     (DEPLOYMENT_CONFIGS, TEMPLATE),
     (CLONE_SETS, TEMPLATE),
     (KRUISE_STATEFUL_SETS, TEMPLATE),
-    (LEADER_WORKER_SETS, &["spec", "leaderWorkerTemplate", "leaderTemplate"]),
-    (LEADER_WORKER_SETS, &["spec", "leaderWorkerTemplate", "workerTemplate"]),
+    (
+        LEADER_WORKER_SETS,
+        &[&["spec", "leaderWorkerTemplate", "leaderTemplate"], &["spec", "leaderWorkerTemplate", "workerTemplate"]],
+    ),
 ];
 
 /// The pods of the workloads in a namespace; in the whole cluster where it is empty.
@@ -113,14 +118,12 @@ pub fn others(around: &Around<'_>, namespace: &str) -> Result<Arc<Labels>, Conte
     Ok(around.gathered::<Others>(namespace)?.0.clone())
 }
 
-fn read(
-    around: &Around<'_>,
-    kinds: &[(Kind<Listed>, &[&str])],
-    namespace: &str,
-) -> Result<Vec<Labelled>, ContextError> {
+fn read(around: &Around<'_>, kinds: &[(Kind<Listed>, Ways)], namespace: &str) -> Result<Vec<Labelled>, ContextError> {
     let mut found = Vec::new();
-    for (kind, way) in kinds {
-        around.each(kind, within(namespace), &mut |object| found.extend(object.descend(way).map(template)))?;
+    for (kind, ways) in kinds {
+        around.each(kind, within(namespace), &mut |object| {
+            found.extend(ways.iter().filter_map(|way| object.descend(way)).map(template));
+        })?;
     }
     Ok(found)
 }
