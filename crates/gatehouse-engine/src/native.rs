@@ -17,6 +17,7 @@ pub const POLICIES: &[&Policy] = &[
     &required_labels::POLICY,
     &service_exposure::POLICY,
     &persistent_storage::POLICY,
+    &namespace_quotas::POLICY,
     &redis_cluster::POLICY,
     &monitoring::POLICY,
     &image_config::POLICY,

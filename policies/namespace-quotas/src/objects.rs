@@ -1,0 +1,59 @@
+//! Objects that quotas count: Services by their ports too, others by themselves.
+
+use gatehouse_policy::node::Data;
+use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed};
+
+use crate::kinds::number;
+use crate::needs::Needs;
+
+pub const SERVICES: Kind<Listed> =
+    Kind::listed("v1", "Service", &["spec.allocateLoadBalancerNodePorts", "spec.ports.nodePort", "spec.type"]);
+pub const CONFIG_MAPS: Kind<Listed> = Kind::listed("v1", "ConfigMap", NAME);
+pub const SECRETS: Kind<Listed> = Kind::listed("v1", "Secret", NAME);
+pub const RESOURCE_QUOTAS: Kind<Listed> = Kind::listed("v1", "ResourceQuota", NAME);
+
+/// Nothing but how many there are is of interest.
+const NAME: &[&str] = &["metadata.name"];
+
+/// How many objects of a kind there are in a namespace.
+pub fn how_many(around: &Around<'_>, kind: &Kind<Listed>, namespace: &str) -> Result<usize, ContextError> {
+    let mut number = 0;
+    around.each(kind, Some(namespace), &mut |_| number += 1)?;
+    Ok(number)
+}
+
+/// Whether a namespace has a `ResourceQuota`.
+pub struct HasQuota(pub bool);
+
+impl Gather for HasQuota {
+    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
+        Ok(Self(how_many(around, &RESOURCE_QUOTAS, namespace)? > 0))
+    }
+}
+
+/// The Services of a namespace.
+pub struct Services(pub Needs);
+
+impl Gather for Services {
+    /// As `Usage` of <https://github.com/kubernetes/kubernetes/blob/master/pkg/quota/v1/evaluator/core/services.go>.
+    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
+        let (mut services, mut balancers, mut node_ports) = (0, 0, 0);
+        around.each(&SERVICES, Some(namespace), &mut |service| {
+            let (kind, ports) = (service.text(&["spec", "type"]), service.items(&["spec", "ports"]));
+            let allocates = service.descend(&["spec", "allocateLoadBalancerNodePorts"]).map(|node| &node.data);
+            services += 1;
+            balancers += usize::from(kind == "LoadBalancer");
+            node_ports += match (kind, allocates) {
+                ("LoadBalancer", Some(Data::Bool(false))) => {
+                    ports.iter().filter(|port| number(port, &["nodePort"]).is_some_and(|port| port != 0)).count()
+                }
+                ("LoadBalancer" | "NodePort", _) => ports.len(),
+                _ => 0,
+            };
+        })?;
+        let mut needs = Needs::of_objects("services", services);
+        needs.add_objects("services.loadbalancers", balancers);
+        needs.add_objects("services.nodeports", node_ports);
+        Ok(Self(needs.finish()))
+    }
+}
