@@ -199,7 +199,7 @@ pub fn surroundings(policy: &Policy, request: &Value) -> Surroundings {
     let mut asks = Asks::default();
     policy.asks.iter().for_each(|asked| asks.add(asked));
     let around = request["around"].as_array();
-    let mut surroundings = Surroundings::new(around.is_some());
+    let mut surroundings = if around.is_some() { Surroundings::of_cluster() } else { Surroundings::default() };
     for object in around.into_iter().flatten() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(image) = object["image"].as_str() {

@@ -36,6 +36,10 @@ impl Asks {
     fn insert(&mut self, api_version: &str, kind: &str, fields: &[String]) {
         let (group, _) = split_api_version(api_version);
         let key = (group.to_owned(), kind.to_owned());
+        // Which namespaces there are tells how much of one is known.
+        if !self.0.contains_key(&(String::new(), NAMESPACE.to_owned())) && kind != NAMESPACE {
+            self.insert("v1", NAMESPACE, &["metadata.name".to_owned()]);
+        }
         if fields.is_empty() {
             self.0.insert(key, Mask::default());
             return;
@@ -133,6 +137,9 @@ impl Piece {
     }
 }
 
+/// The kind of namespaces.
+const NAMESPACE: &str = "Namespace";
+
 /// No namespace has this name.
 const ANYWHERE: &str = "*";
 
@@ -143,6 +150,8 @@ pub struct Surroundings {
     /// The configurations of images, as JSON, by reference.
     images: BTreeMap<String, String>,
     is_whole: bool,
+    /// Whether every namespace is known, or those alone that are among the objects.
+    is_cluster: bool,
 }
 
 /// The objects of a kind by namespace, each with its name.
@@ -153,6 +162,12 @@ impl Surroundings {
     #[must_use]
     pub fn new(is_whole: bool) -> Self {
         Self { is_whole, ..Self::default() }
+    }
+
+    /// As in a cluster: what is not among them is not there, and every namespace is.
+    #[must_use]
+    pub fn of_cluster() -> Self {
+        Self { is_whole: true, is_cluster: true, ..Self::default() }
     }
 
     /// Adds an object. Several of one name, such as those of two overlays, all count: each may be what another one refers to.
@@ -222,5 +237,9 @@ impl Host for Surroundings {
 
     fn is_whole(&self) -> bool {
         self.is_whole
+    }
+
+    fn knows(&self, namespace: &str) -> bool {
+        self.is_whole && (self.is_cluster || self.select("", NAMESPACE, None).any(|(name, _)| name == namespace))
     }
 }

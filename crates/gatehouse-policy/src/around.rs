@@ -146,7 +146,18 @@ pub trait Host: Sync {
 
     /// Whether what it was asked for and does not have is not there. A few files of a repository prove nothing of the kind.
     fn is_whole(&self) -> bool;
+
+    /// Whether all of a namespace is known: the namespace itself, too. Many a folder says what runs, and not where.
+    fn knows(&self, namespace: &str) -> bool {
+        let _ = namespace;
+        self.is_whole()
+    }
 }
+
+/// What the checker says of a list that may not be all there is, as Kubernetes does of one that goes on.
+pub const PARTIAL: &str = "partial";
+/// What it says of the list of a namespace that it does not know.
+pub const ELSEWHERE: &str = "elsewhere";
 
 /// Takes an object that a [`Host`] hands over.
 pub type Each<'e> = dyn FnMut(&Node<'_>) -> Result<(), ContextError> + 'e;
@@ -237,6 +248,13 @@ impl<'a> Around<'a> {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.host.is_whole()
+    }
+
+    /// Whether what is not found in a namespace was not set up there: beside [`Self::is_whole`] the namespace itself must be
+    /// known, as every one is in a cluster.
+    #[must_use]
+    pub fn knows(&self, namespace: &str) -> bool {
+        self.host.knows(namespace)
     }
 
     /// Every object of a kind in a namespace. In a cluster names are unique; among manifests several may have the same, where a

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::around::{ContextError, Each, Host, Query};
+use crate::around::{ContextError, ELSEWHERE, Each, Host, Query};
 use crate::node::{Data, Node};
 
 /// The cluster that the policy server knows.
@@ -13,6 +13,8 @@ use crate::node::{Data, Node};
 pub struct Cluster {
     /// Whether a list was not complete: the checker says so where it was given a few files of many.
     is_partial: AtomicBool,
+    /// Whether a namespace that was asked for is not known itself.
+    is_elsewhere: AtomicBool,
 }
 
 /// What the host is asked for (`ListResourcesByNamespaceRequest` and `ListAllResourcesRequest` of kubewarden-policy-sdk, whose
@@ -53,8 +55,10 @@ impl Host for Cluster {
             }
         };
         let list = Node::nested(&answer, 2).map_err(|error| failed(&what(), &error.reason))?;
-        if list.descend(&["metadata", "continue"]).is_some() {
-            self.is_partial.store(true, Ordering::Relaxed);
+        match list.descend(&["metadata", "continue"]).and_then(Node::as_str) {
+            None | Some("") => {}
+            Some(ELSEWHERE) => self.is_elsewhere.store(true, Ordering::Relaxed),
+            Some(_) => self.is_partial.store(true, Ordering::Relaxed),
         }
         match list.get("items").map(|items| &items.data) {
             Some(Data::Array(items)) => items.iter().try_for_each(each),
@@ -81,6 +85,10 @@ impl Host for Cluster {
 
     fn is_whole(&self) -> bool {
         !self.is_partial.load(Ordering::Relaxed)
+    }
+
+    fn knows(&self, _: &str) -> bool {
+        self.is_whole() && !self.is_elsewhere.load(Ordering::Relaxed)
     }
 }
 

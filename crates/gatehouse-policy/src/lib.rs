@@ -40,7 +40,9 @@ mod view;
 mod workload;
 
 #[cfg(feature = "around")]
-pub use around::{Around, Asked, ContextError, Each, Gather, Gathered, Host, Kind, Listed, Nothing, Query};
+pub use around::{
+    Around, Asked, ContextError, ELSEWHERE, Each, Gather, Gathered, Host, Kind, Listed, Nothing, PARTIAL, Query,
+};
 #[cfg(feature = "around")]
 pub use autoscaler::{Autoscaler, Autoscalers, HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS};
 pub use bounds::Bounds;

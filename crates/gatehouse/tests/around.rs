@@ -162,6 +162,20 @@ fn many_files_wait_in_order() {
 }
 
 #[test]
+fn a_namespace_is_known_by_its_manifest() {
+    let policies = profile(&["namespace-quotas"]);
+    let folder = folder(&[("profile.yaml", &policies), ("pod.yaml", POD)]);
+    let check = || found(folder.path(), &["--profile", "profile.yaml", "."], "");
+    assert_eq!(check(), Vec::<String>::new());
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+    fs::write(folder.path().join("namespace.yaml"), namespace).expect("it can be written");
+    assert_eq!(check(), ["./pod.yaml:3 namespace-quotas/limit-range", "./pod.yaml:3 namespace-quotas/quota"]);
+    let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: a, namespace: shop}\nspec: {hard: {pods: 5}}\n";
+    fs::write(folder.path().join("quota.yaml"), quota).expect("it can be written");
+    assert_eq!(check(), ["./pod.yaml:3 namespace-quotas/limit-range"]);
+}
+
+#[test]
 fn what_kustomize_generates_is_there() {
     let kustomization = "resources: [pod.yaml]\nsecretGenerator:\n- name: tokens\n  literals: [token=a]\n";
     let folder = with_profile(&[("pod.yaml", POD), ("kustomization.yaml", kustomization)]);

@@ -27,6 +27,9 @@ use crate::settings::NamespaceQuotas;
 
 rules! {
     /// Finds a workload in a namespace that has no ResourceQuota.
+    ///
+    /// The checker finds it where the namespace's own manifest is among those that are checked together: who sets up the
+    /// namespace sets up its quota.
     QUOTA = "quota": deny;
 
     /// Finds a workload in a namespace whose LimitRanges say nothing of containers.
@@ -105,7 +108,7 @@ fn judge_entry(request: &Request<'_>, report: &mut Report<'_>) {
             } else {
                 around.gathered::<ContainerDefaults>(&namespace)?.is_there
             };
-            let is_missing = !is_there && around.is_whole();
+            let is_missing = !is_there && around.knows(&namespace);
             Ok(is_missing.then(|| format!("namespace {namespace} has no {what}; add one first")))
         });
     }

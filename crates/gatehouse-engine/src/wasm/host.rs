@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatehouse_policy::{Host, Node, split_api_version};
+use gatehouse_policy::{ELSEWHERE, Host, Node, PARTIAL, split_api_version};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -117,8 +117,14 @@ impl Surroundings {
         }
         let items = items.join(",");
         // What is there beside the files that were given nobody knows: the list is not complete.
-        let metadata = if self.is_whole() { "{}" } else { r#"{"continue":"unknown"}"# };
-        Ok(format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{metadata},"items":[{items}]}}"#).into_bytes())
+        let knows = request.namespace.as_deref().is_none_or(|namespace| self.knows(namespace));
+        let more = match (self.is_whole(), knows) {
+            (false, _) => PARTIAL,
+            (true, false) => ELSEWHERE,
+            (true, true) => "",
+        };
+        let metadata = if more.is_empty() { String::new() } else { format!(r#""continue":"{more}""#) };
+        Ok(format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{{{metadata}}},"items":[{items}]}}"#).into_bytes())
     }
 }
 
