@@ -169,6 +169,18 @@ const WORST: &[Worst] = worst! {
     "monitoring", "endpoints", r#"{"interval":{"max":"30s"},"rules":{"interval":"warn","timeout":"warn"}}"#: |n| format!(
         r#"{{"apiVersion":"monitoring.coreos.com/v1","kind":"ServiceMonitor","metadata":{{"name":"web"}},"spec":{{"endpoints":[{}]}}}}"#,
         list(n, |_| r#"{"interval":"1m","scrapeTimeout":"2m"}"#.to_owned()));
+    "object-references", "secrets", "{}": |n| pod(1, |_| format!(
+        r#"{{"name":"c","envFrom":[{}]}}"#, list(n, |i| format!(r#"{{"secretRef":{{"name":"s{i}"}}}}"#))), "");
+    "object-references", "volumes", "{}": |n| pod(1, container, &format!(
+        r#","volumes":[{}]"#,
+        list(n, |i| format!(r#"{{"name":"v{i}","projected":{{"sources":[{{"secret":{{"name":"s{i}"}}}}]}}}}"#))));
+    "object-references", "ports", "{}": |n| service(&format!(
+        r#""selector":{{"app":"web"}},"ports":[{}]"#, list(n, |i| format!(r#"{{"port":{i}}}"#))));
+    "object-references", "paths", "{}": |n| ingress("", &format!(r#""rules":[{{"http":{{"paths":[{}]}}}}]"#, list(n, |i| format!(
+        r#"{{"backend":{{"service":{{"name":"s{i}","port":{{"number":80}}}}}}}}"#))));
+    "object-references", "values of a selector", "{}": |n| format!(
+        r#"{{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{{"name":"web"}},"spec":{{"selector":{{"matchExpressions":[{{"key":"app","operator":"In","values":[{}]}}]}}}}}}"#,
+        list(n, |i| format!(r#""v{i}""#)));
 };
 
 fn prometheus_rule(rules: &str) -> String {

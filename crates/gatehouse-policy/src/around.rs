@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 
+use crate::mask;
 use crate::node::Node;
 use crate::request::{Request, split_api_version};
-use crate::view::{self, ReadError};
+use crate::view::ReadError;
 
 /// A kind of objects that a policy looks at beside the one it judges, each read through the view `V`. What a policy server is
 /// asked for is what the view names, and no more. A view's fields are of the kit's types, strings, numbers, booleans,
@@ -71,7 +72,7 @@ impl<V: DeserializeOwned> Kind<V> {
     /// The kind of that API version and name.
     #[must_use]
     pub const fn new(api_version: &'static str, kind: &'static str) -> Self {
-        Self::asking(api_version, kind, Fields::OfView(view::fields::<V>))
+        Self::asking(api_version, kind, Fields::OfView(mask::fields::<V>))
     }
 }
 

@@ -27,6 +27,8 @@ mod cluster;
 mod file;
 mod finding;
 mod ids;
+#[cfg(feature = "around")]
+mod mask;
 mod members;
 mod metadata;
 mod path;

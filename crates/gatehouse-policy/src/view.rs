@@ -160,39 +160,21 @@ pub(crate) struct Reader<'n, 'a> {
     node: &'n Node<'a>,
     /// Fields that are known beside those of the struct that is read, where unknown ones are refused.
     strict: Option<&'static [&'static str]>,
-    /// Where the fields of a view are noted, whatever the node.
-    #[cfg(feature = "around")]
-    mask: Option<&'n Mask>,
 }
 
 impl<'n, 'a> Reader<'n, 'a> {
     /// Passes over unknown fields, as for objects, whose views name only what they need.
     pub(crate) fn lenient(node: &'n Node<'a>) -> Self {
-        Self {
-            node,
-            strict: None,
-            #[cfg(feature = "around")]
-            mask: None,
-        }
+        Self { node, strict: None }
     }
 
     /// Refuses fields that neither the struct nor `shared` names.
     pub(crate) fn strict(node: &'n Node<'a>, shared: &'static [&'static str]) -> Self {
-        Self { strict: Some(shared), ..Self::lenient(node) }
+        Self { node, strict: Some(shared) }
     }
 
     fn inner(self, node: &'n Node<'a>) -> Self {
-        Self { node, strict: self.strict.map(|_| &[][..]), ..self }
-    }
-
-    /// Whether it notes the fields of a view, and reads nothing.
-    #[cfg_attr(not(feature = "around"), allow(clippy::unused_self))]
-    fn notes(self) -> bool {
-        #[cfg(feature = "around")]
-        let notes = self.mask.is_some();
-        #[cfg(not(feature = "around"))]
-        let notes = false;
-        notes
+        Self { node, strict: self.strict.map(|_| &[][..]) }
     }
 
     fn mismatch(self, expected: &str) -> ReadError {
@@ -282,10 +264,6 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     type Error = ReadError;
 
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        if self.notes() {
-            // Amounts and ports are numbers or texts.
-            return visitor.visit_u64(0);
-        }
         match &self.node.data {
             Data::Null => visitor.visit_unit(),
             Data::Bool(value) => visitor.visit_bool(*value),
@@ -357,7 +335,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     }
 
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        if self.node.is_null() && !self.notes() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_unit<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -374,8 +352,6 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
 
     fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let items: &[Node<'_>] = match &self.node.data {
-            // The fields of a list are those of an item.
-            Data::Null if self.notes() => std::slice::from_ref(self.node),
             Data::Null => &[],
             Data::Array(items) => items,
             _ => return Err(self.mismatch("an array")),
@@ -419,12 +395,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
                 return Err(ReadError::new(reason).within(Segment::Key(member.key.clone().into_owned().into())));
             }
         }
-        visitor.visit_map(Members {
-            skip_null: true,
-            #[cfg(feature = "around")]
-            fields: fields.iter(),
-            ..Members::new(members, self)
-        })
+        visitor.visit_map(Members { skip_null: true, ..Members::new(members, self) })
     }
 
     fn deserialize_enum<V: Visitor<'n>>(
@@ -469,21 +440,11 @@ struct Members<'n, 'a> {
     reader: Reader<'n, 'a>,
     /// In a struct a `null` is an absent field; in a map it is a member with the zero value.
     skip_null: bool,
-    /// The fields of the struct that are still to be noted.
-    #[cfg(feature = "around")]
-    fields: std::slice::Iter<'static, &'static str>,
 }
 
 impl<'n, 'a> Members<'n, 'a> {
     fn new(members: &'n [Member<'a>], reader: Reader<'n, 'a>) -> Self {
-        Self {
-            rest: members.iter(),
-            current: None,
-            reader,
-            skip_null: false,
-            #[cfg(feature = "around")]
-            fields: [].iter(),
-        }
+        Self { rest: members.iter(), current: None, reader, skip_null: false }
     }
 }
 
@@ -491,97 +452,25 @@ impl<'n> MapAccess<'n> for Members<'n, '_> {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        match self.next_name() {
-            Some(name) => seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some),
+        let skip_null = self.skip_null;
+        self.current = self.rest.find(|member| !(skip_null && member.value.is_null()));
+        match self.current {
+            Some(member) => seed.deserialize(BorrowedStrDeserializer::new(&member.key)).map(Some),
             None => Ok(None),
         }
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        let value = seed.deserialize(self.value());
-        self.leave();
-        value.map_err(|error| within_member(error, self.current))
+        let Some(member) = self.current else { return Err(ReadError::new("a value without a name")) };
+        seed.deserialize(self.reader.inner(&member.value)).map_err(|error| within_member(error, member))
     }
-}
-
-// Apart from the trait, as every view has a copy of that.
-impl<'n, 'a> Members<'n, 'a> {
-    #[cfg_attr(feature = "around", inline(never))]
-    fn next_name(&mut self) -> Option<&'n str> {
-        #[cfg(feature = "around")]
-        if let Some(mask) = self.reader.mask {
-            let field = self.fields.next()?;
-            mask.enter(field);
-            return Some(field);
-        }
-        let skip_null = self.skip_null;
-        self.current = self.rest.find(|member| !(skip_null && member.value.is_null()));
-        self.current.map(|member| &*member.key)
-    }
-
-    /// What reads the value of the member whose name was the last.
-    fn value(&self) -> Reader<'n, 'a> {
-        match self.current {
-            Some(member) => self.reader.inner(&member.value),
-            None => self.reader,
-        }
-    }
-
-    #[cfg_attr(not(feature = "around"), allow(clippy::unused_self))]
-    fn leave(&self) {
-        #[cfg(feature = "around")]
-        if let Some(mask) = self.reader.mask {
-            mask.leave();
-        }
-    }
-}
-
-/// The fields of a view.
-#[cfg(feature = "around")]
-#[derive(Default)]
-struct Mask {
-    way: std::cell::RefCell<Vec<&'static str>>,
-    fields: std::cell::RefCell<Vec<String>>,
-}
-
-#[cfg(feature = "around")]
-impl Mask {
-    fn enter(&self, field: &'static str) {
-        self.way.borrow_mut().push(field);
-    }
-
-    /// Notes the field, unless fields of its own were.
-    fn leave(&self) {
-        let mut way = self.way.borrow_mut();
-        let mut fields = self.fields.borrow_mut();
-        let path = way.join(".");
-        let has_own =
-            fields.last().and_then(|last| last.strip_prefix(&*path)).is_some_and(|rest| rest.starts_with('.'));
-        if !has_own {
-            fields.push(path);
-        }
-        way.pop();
-    }
-}
-
-/// The fields that a view names, down to what is no view itself: `spec.ports.port`, whatever on the way is a list. Enums have
-/// no place in such a view.
-#[cfg(feature = "around")]
-pub(crate) fn fields<T: de::DeserializeOwned>() -> Vec<String> {
-    let (mask, node) = (Mask::default(), Node::from(Data::Null));
-    let read = T::deserialize(Reader { mask: Some(&mask), ..Reader::lenient(&node) });
-    debug_assert!(read.is_ok(), "{:?}", read.err());
-    mask.fields.into_inner()
 }
 
 /// The error, seen from outside a member. Apart, as every field of every view has a copy of what calls it.
 #[cold]
 #[inline(never)]
-fn within_member(error: ReadError, member: Option<&Member<'_>>) -> ReadError {
-    match member {
-        Some(member) => error.within(Segment::Key(member.key.clone().into_owned().into())),
-        None => error,
-    }
+fn within_member(error: ReadError, member: &Member<'_>) -> ReadError {
+    error.within(Segment::Key(member.key.clone().into_owned().into()))
 }
 
 /// The name of an enum's variant; those of settings carry no data.

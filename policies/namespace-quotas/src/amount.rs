@@ -15,9 +15,16 @@ pub const ONE: u128 = 1000;
 
 /// A quantity as the API server keeps it in a list of resources: not negative (`ValidateNonnegativeQuantity` in
 /// `pkg/apis/core/validation` of kubernetes/kubernetes), in whole thousandths, rounded up (`SetDefaults_ResourceList` in
-/// `pkg/apis/core/v1`), and 0 where it is null (`UnmarshalJSON` of `quantity.go`).
+/// `pkg/apis/core/v1`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 pub struct Amount(Quantity);
+
+/// What a null is (`UnmarshalJSON` of `quantity.go`).
+impl Default for Amount {
+    fn default() -> Self {
+        Self("0".parse().unwrap_or_else(|_| unreachable!()))
+    }
+}
 
 impl Amount {
     /// In thousandths.
@@ -60,10 +67,7 @@ impl Display for Amount {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let quantity = match Option::<Quantity>::deserialize(deserializer)? {
-            Some(quantity) => quantity,
-            None => "0".parse().map_err(de::Error::custom)?,
-        };
+        let quantity = Quantity::deserialize(deserializer)?;
         if quantity.nanos() < 0 {
             return Err(de::Error::custom(format_args!("expected 0 or more, found {quantity}")));
         }
@@ -90,8 +94,8 @@ pub fn written<'n>(node: &'n Node<'_>, way: &[&'static str]) -> Result<Vec<(&'n 
         None => {}
         Some(Data::Object(members)) => {
             for Member { key, value, .. } in members {
-                match value.view() {
-                    Ok(amount) => found.push((&**key, amount)),
+                match value.view::<Option<Amount>>() {
+                    Ok(amount) => found.push((&**key, amount.unwrap_or_default())),
                     Err(error) => return Err(error.below(&Path::of(way).key(key.clone().into_owned()))),
                 }
             }

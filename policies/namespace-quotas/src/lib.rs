@@ -4,6 +4,7 @@ mod amount;
 mod claims;
 mod kinds;
 mod limit_range;
+mod namespace;
 mod needs;
 mod objects;
 mod overhead;
@@ -21,8 +22,7 @@ use gatehouse_policy::{
     policy, rules,
 };
 
-use crate::limit_range::ContainerDefaults;
-use crate::objects::HasQuota;
+use crate::namespace::Namespace;
 use crate::settings::NamespaceQuotas;
 
 rules! {
@@ -103,11 +103,8 @@ fn judge_entry(request: &Request<'_>, report: &mut Report<'_>) {
     ] {
         let (namespace, is_quota) = (request.namespace.to_owned(), rule == &QUOTA);
         ask(report, rule, Path::of(&["metadata", "namespace"]), move |around| {
-            let is_there = if is_quota {
-                around.gathered::<HasQuota>(&namespace)?.0
-            } else {
-                around.gathered::<ContainerDefaults>(&namespace)?.is_there
-            };
+            let of = around.gathered::<Namespace>(&namespace)?;
+            let is_there = if is_quota { of.has_quota } else { of.has_limit_range };
             let is_missing = !is_there && around.knows(&namespace);
             Ok(is_missing.then(|| format!("namespace {namespace} has no {what}; add one first")))
         });

@@ -1,11 +1,10 @@
 //! A `LimitRange`: what it gives containers, and what a namespace's give them together.
 
 use gatehouse_policy::node::Data;
-use gatehouse_policy::{
-    Around, Context, ContextError, Edit, Gather, Kind, Listed, MOST_LISTED, Node, Path, ReadError, Report, Request,
-};
+use gatehouse_policy::{Context, Edit, Kind, Listed, MOST_LISTED, Node, Path, ReadError, Report, Request};
 
 use crate::amount::{Amount, written};
+use crate::namespace::Namespace;
 use crate::parts::{Millis, Parts, get};
 use crate::settings::{Bounds, NamespaceQuotas};
 use crate::{DEFAULTS, ask};
@@ -16,51 +15,16 @@ pub const LIMIT_RANGES: Kind<Listed> = Kind::listed(
     &["spec.limits.type", "spec.limits.default", "spec.limits.defaultRequest", "spec.limits.max", "spec.limits.min"],
 );
 
-/// What the `LimitRange`s of a namespace give containers: of several amounts of a resource the first counts.
-#[derive(Default)]
-pub struct ContainerDefaults {
-    /// Whether one of them is about containers at all.
-    pub is_there: bool,
-    /// What a container may take at most that sets no limit.
-    pub limits: Vec<(String, u128)>,
-    /// What a container requests that sets no request.
-    pub requests: Vec<(String, u128)>,
-}
-
-impl Gather for ContainerDefaults {
-    /// As `defaultContainerResourceRequirements` and `mergeContainerResources` of
-    /// <https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/limitranger/admission.go>: each `LimitRange`
-    /// leaves what those before it have set. It has one item for containers at most.
-    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let mut all = Self::default();
-        around.each(&LIMIT_RANGES, Some(namespace), &mut |object| {
-            for item in object.items(&["spec", "limits"]) {
-                if item.text(&["type"]) == CONTAINER {
-                    all.is_there = true;
-                    let keep = |amounts: Millis<'_>, kept: &mut Vec<(String, u128)>| {
-                        for (name, amount) in amounts {
-                            kept.push((name.to_owned(), amount));
-                        }
-                    };
-                    keep(limits(item), &mut all.limits);
-                    keep(requests(item), &mut all.requests);
-                }
-            }
-        })?;
-        Ok(all)
-    }
-}
-
-const CONTAINER: &str = "Container";
+pub const CONTAINER: &str = "Container";
 
 /// The default limits of an item as the API server completes them (`SetDefaults_LimitRangeItem` in
 /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go>): what is absent is the maximum.
-fn limits<'n>(item: &'n Node<'_>) -> Millis<'n> {
+pub fn limits<'n>(item: &'n Node<'_>) -> Millis<'n> {
     first(item, &["default", "max"])
 }
 
 /// The default requests: what is absent is the default limit, or else the minimum.
-fn requests<'n>(item: &'n Node<'_>) -> Millis<'n> {
+pub fn requests<'n>(item: &'n Node<'_>) -> Millis<'n> {
     first(item, &["defaultRequest", "default", "max", "min"])
 }
 
@@ -102,10 +66,10 @@ pub fn judge(
     if !is_for_claims && !is_for_containers {
         let namespace = request.namespace.to_owned();
         ask(report, &DEFAULTS, path, move |around| {
-            let others = around.gathered::<ContainerDefaults>(&namespace)?;
+            let others = around.gathered::<Namespace>(&namespace)?;
             let message = "no item of type Container, so a container that sets no requests and limits gets none; add one \
                            with default and defaultRequest";
-            Ok((!others.is_there).then(|| message.to_owned()))
+            Ok((!others.has_limit_range).then(|| message.to_owned()))
         });
     }
     Ok(())

@@ -22,15 +22,6 @@ pub fn how_many(around: &Around<'_>, kind: &Kind<Listed>, namespace: &str) -> Re
     Ok(number)
 }
 
-/// Whether a namespace has a `ResourceQuota`.
-pub struct HasQuota(pub bool);
-
-impl Gather for HasQuota {
-    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        Ok(Self(how_many(around, &RESOURCE_QUOTAS, namespace)? > 0))
-    }
-}
-
 /// The Services of a namespace.
 pub struct Services(pub Needs);
 

@@ -4,7 +4,7 @@ use gatehouse_policy::Node;
 
 use crate::amount::{HUGE_PAGES, ONE, STANDARD, is_extended, plus};
 use crate::kinds::number;
-use crate::limit_range::ContainerDefaults;
+use crate::namespace::Namespace;
 use crate::overhead::Overheads;
 use crate::parts::{Millis, Parts, Stay, get};
 use crate::scope::PodTraits;
@@ -35,7 +35,7 @@ pub(crate) use fields;
 pub struct PodSpec<'n> {
     pub spec: &'n Node<'n>,
     /// What containers get that say nothing.
-    pub defaults: &'n ContainerDefaults,
+    pub namespace: &'n Namespace,
     /// What each runtime class takes beside the containers.
     pub overheads: &'n Overheads,
 }
@@ -113,33 +113,20 @@ impl<'n> PodSpec<'n> {
     }
 
     /// The requests and limits that the pod has as a whole, once the API server has completed them from those of its containers
-    /// (`defaultHugePagePodLimits`, then `defaultPodRequests`); `None` where there are none.
+    /// (`defaultPodRequests`); `None` where there are none. What `defaultHugePagePodLimits` adds is the containers' too.
     fn whole(&self) -> Option<(Millis<'n>, Millis<'n>)> {
         self.spec.get("resources")?;
-        let requests = Parts::of(self.spec, &["resources", "requests"]).sum();
+        let mut requests = Parts::of(self.spec, &["resources", "requests"]);
         let limits = Parts::of(self.spec, &["resources", "limits"]).sum();
-        if requests.is_empty() && limits.is_empty() {
-            return Some((requests, limits));
-        }
-        let mut parts = Parts::default();
-        parts.add_all(&limits, 0, 0);
-        for (name, sum) in self.peak(Side::Limits, false) {
-            if name.starts_with(HUGE_PAGES) && get(&requests, name).is_none() {
-                parts.add(name, 0, 1, sum);
-            }
-        }
-        let limits = parts.sum();
-        let mut parts = Parts::default();
-        parts.add_all(&requests, 0, 0);
         if !limits.is_empty() {
             for (name, sum) in self.peak(Side::Requests, false) {
                 if !name.starts_with(HUGE_PAGES) {
-                    parts.add(name, 0, 1, sum);
+                    requests.add(name, 0, 1, sum);
                 }
             }
-            parts.add_all(&limits, 0, 2);
+            requests.add_all(&limits, 0, 2);
         }
-        Some((parts.sum(), limits))
+        Some((requests.sum(), limits))
     }
 
     /// What the containers have together at most at any one time, each completed by what the namespace gives it or not: those
@@ -161,8 +148,8 @@ impl<'n> PodSpec<'n> {
                 }
                 parts.read(container, &["resources", "limits"], holder, 1);
                 if is_completed {
-                    let defaults = self.defaults;
-                    let defaults = if side == Side::Limits { &defaults.limits } else { &defaults.requests };
+                    let Namespace { limits, requests, .. } = self.namespace;
+                    let defaults = if side == Side::Limits { limits } else { requests };
                     for (rank, (name, amount)) in (2..).zip(defaults) {
                         parts.add(name, holder, rank, *amount);
                     }
@@ -174,15 +161,19 @@ impl<'n> PodSpec<'n> {
 
     /// Whether the pod's affinity is to pods of other namespaces (`usesCrossNamespacePodAffinity`, beside `PodUsageFunc`).
     fn looks_abroad(&self) -> bool {
-        let abroad =
-            |term: &Node<'_>| !term.items(&["namespaces"]).is_empty() || term.get("namespaceSelector").is_some();
-        ["podAffinity", "podAntiAffinity"].iter().any(|of| {
-            let terms = |when| self.spec.items(&["affinity", of, when]);
-            terms("requiredDuringSchedulingIgnoredDuringExecution").iter().any(abroad)
-                || terms("preferredDuringSchedulingIgnoredDuringExecution")
-                    .iter()
-                    .any(|term| term.get("podAffinityTerm").is_some_and(abroad))
-        })
+        for of in ["podAffinity", "podAntiAffinity"] {
+            for when in
+                ["requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"]
+            {
+                for term in self.spec.items(&["affinity", of, when]) {
+                    let term = term.get("podAffinityTerm").unwrap_or(term);
+                    if term.get("namespaceSelector").is_some() || !term.items(&["namespaces"]).is_empty() {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
     }
 }
 

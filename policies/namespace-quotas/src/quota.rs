@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatehouse_policy::{Around, Context, ContextError, Edit, Kind, Listed, Path, ReadError, Report, Request};
 
-use crate::amount::{Amount, HUGE_PAGES, STANDARD, written};
+use crate::amount::{Amount, HUGE_PAGES, STANDARD, is_extended, written};
 use crate::claims::{Claims, OF_CLASS};
 use crate::needs::{Extent, Needs};
 use crate::objects::{CONFIG_MAPS, RESOURCE_QUOTAS, SECRETS, Services, how_many};
@@ -67,6 +67,11 @@ fn judge_hard(hard: &[(&str, Amount)], bounds: &Bounds, scopes: &Scopes, report:
     }
 }
 
+/// Whether a quota may have such a key.
+pub fn is_key(key: &str) -> bool {
+    key.contains('/') || Source::of(&canonical(key)).is_some()
+}
+
 /// What quotas count under two names, the second one with `count/` before it (`legacyObjectCountAliases` in
 /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/quota/v1/evaluator/core/registry.go>, and what its other evaluators
 /// charge). Pods are not among them: those that have ended are objects still.
@@ -98,7 +103,7 @@ fn other_name(key: &str) -> Cow<'_, str> {
 
 /// What must be gathered to know how much of a key is needed.
 #[derive(Clone, Copy)]
-enum Source {
+pub enum Source {
     Workloads,
     Claims,
     Services,
@@ -106,8 +111,15 @@ enum Source {
     Objects(&'static Kind<Listed>),
 }
 
-/// The canonical keys of which it is known what is charged, beside those of requests, limits and storage classes.
-const SOURCES: &[(&str, Source)] = &[
+/// The canonical keys of which it is known what is charged, beside those of devices, huge pages and storage classes
+/// (`standardQuotaResources` in <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/helper/helpers.go>).
+pub const SOURCES: &[(&str, Source)] = &[
+    ("requests.cpu", Source::Workloads),
+    ("requests.memory", Source::Workloads),
+    ("requests.ephemeral-storage", Source::Workloads),
+    ("limits.cpu", Source::Workloads),
+    ("limits.memory", Source::Workloads),
+    ("limits.ephemeral-storage", Source::Workloads),
     ("pods", Source::Workloads),
     ("count/pods", Source::Workloads),
     ("replicationcontrollers", Source::Workloads),
@@ -136,7 +148,8 @@ impl Source {
         if OF_CLASS.iter().any(|suffix| key.ends_with(suffix)) {
             return Some(Self::Claims);
         }
-        (key.starts_with("requests.") || key.starts_with("limits.")).then_some(Self::Workloads)
+        let requested = key.strip_prefix("requests.")?;
+        (requested.starts_with(HUGE_PAGES) || is_extended(requested)).then_some(Self::Workloads)
     }
 }
 

@@ -4,7 +4,8 @@ use gatehouse_policy::{Members, Path, ReadError, Settings, suggestion};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::amount::{Amount, HUGE_PAGES, STANDARD, is_resource};
+use crate::amount::{Amount, STANDARD, is_resource};
+use crate::quota::{SOURCES, is_key};
 
 /// The settings of namespace-quotas.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -48,48 +49,21 @@ impl Bound {
     }
 }
 
-/// The resources that quotas limit, beside those with a slash in their names and huge pages (`standardQuotaResources` in
-/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/helper/helpers.go>).
-const QUOTA_RESOURCES: &[&str] = &[
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.storage",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "services.nodeports",
-    "services.loadbalancers",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-];
-
-fn is_quota_resource(name: &str) -> bool {
-    let bare = name.strip_prefix("requests.").unwrap_or(name);
-    QUOTA_RESOURCES.contains(&name) || bare.starts_with(HUGE_PAGES) || name.contains('/')
+fn unknown(field: &'static str, name: &str, known: &[&str]) -> ReadError {
+    let reason = format!("there is no such resource; {}", suggestion(name, known));
+    ReadError { path: Path::of(&[field]).key(name.to_owned()), reason }
 }
 
 impl Settings for NamespaceQuotas {
     fn validate(&self) -> Result<(), ReadError> {
-        let unknown = |field, bounds: &Bounds, is_known: fn(&str) -> bool, what: &str, known| {
-            let (name, _) = bounds.iter().find(|(name, _)| !is_known(name))?;
-            let reason = format!("{what}; {}", suggestion(name, known));
-            Some(ReadError { path: Path::of(&[field]).key(name.clone()), reason })
-        };
-        let no_resource = "no resource has this name";
-        let error = unknown("hard", &self.hard, is_quota_resource, "no quota limits this", QUOTA_RESOURCES)
-            .or_else(|| unknown("default", &self.default, is_resource, no_resource, STANDARD))
-            .or_else(|| unknown("defaultRequest", &self.default_request, is_resource, no_resource, STANDARD));
-        if let Some(error) = error {
-            return Err(error);
+        for (field, bounds) in [("default", &self.default), ("defaultRequest", &self.default_request)] {
+            if let Some((name, _)) = bounds.iter().find(|(name, _)| !is_resource(name)) {
+                return Err(unknown(field, name, STANDARD));
+            }
+        }
+        if let Some((key, _)) = self.hard.iter().find(|(key, _)| !is_key(key)) {
+            let known: Vec<&str> = SOURCES.iter().map(|(key, _)| *key).collect();
+            return Err(unknown("hard", key, &known));
         }
         for (name, Bound { max: request }) in self.default_request.iter() {
             let limit = self.default.get(name).and_then(|bound| bound.max.as_ref());

@@ -9,7 +9,7 @@ use crate::kinds::{
     CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, PODS, REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS, count,
     has_ended, is_made, is_true, number, pods_of_job,
 };
-use crate::limit_range::ContainerDefaults;
+use crate::namespace::Namespace;
 use crate::needs::{Group, Needs, Times, Who};
 use crate::overhead::Overheads;
 use crate::pod::PodSpec;
@@ -32,7 +32,7 @@ impl Gather for Workloads {
         let mut counted = Counted {
             all: Self::default(),
             scales: scales.by_target(),
-            defaults: around.gathered(namespace)?,
+            namespace: around.gathered(namespace)?,
             overheads: Overheads::read(around)?,
         };
         for (kind, key, of_made) in [
@@ -66,7 +66,7 @@ impl Gather for Workloads {
 struct Counted<'a> {
     all: Workloads,
     scales: ByTarget<'a>,
-    defaults: Arc<ContainerDefaults>,
+    namespace: Arc<Namespace>,
     overheads: Overheads,
 }
 
@@ -110,7 +110,7 @@ impl Counted<'_> {
                 self.add_claims(template, per_node, times, None, &who);
             }
         }
-        let charge = PodSpec { spec: pod, defaults: &self.defaults, overheads: &self.overheads }.charge();
+        let charge = PodSpec { spec: pod, namespace: &self.namespace, overheads: &self.overheads }.charge();
         let needs = &mut self.all.needs;
         let group = needs.group(Group { subject: Subject::Pod(charge.traits.clone()), per_node });
         let whose = needs.who(who);

@@ -2,11 +2,10 @@
 
 use gatehouse_policy::{Around, ContextError, Node, Path, ReadError, Report, Request};
 
-use crate::ask::{self, Place, Thing};
+use crate::ask::{self, Named, Place, Thing};
 use crate::names::{self, Wanted};
 use crate::picked::all_services;
 use crate::shape::{self, Type};
-use crate::sorted::Sorted;
 use crate::{INGRESS_BACKEND, ObjectReferences, made};
 
 const SHAPE: &[shape::Field] = &[
@@ -42,65 +41,47 @@ pub fn judge(request: &Request<'_>, settings: &ObjectReferences, report: &mut Re
     let mut secrets = Wanted::of(&names::SECRET);
     if !made::asks_issuer(ingress) {
         for (index, tls) in ingress.items(&["spec", "tls"]).iter().enumerate() {
-            secrets.add(tls.text(&["secretName"]), Place::in_list(&spec, "tls", index, &["secretName"]));
+            secrets.add(tls.text(&["secretName"]), Place::of(&spec).item(&["tls"], index).field(&["secretName"]));
         }
     }
     secrets.ask(settings, request.namespace, report);
     let mut backends = Backends { services: Wanted::of(&names::SERVICE), ports: Vec::new() };
     if let Some(node) = ingress.get("spec") {
-        backends.add(node, OF_DEFAULT, &|field| Place::of(&spec, field));
+        backends.add(node, OF_DEFAULT, Place::of(&spec));
     }
-    let rules = ingress.items(&["spec", "rules"]);
-    let places: Vec<Path> =
-        (0..rules.len()).map(|index| Path::of(&["spec", "rules"]).index(index).key("http")).collect();
-    for (rule, place) in rules.iter().zip(&places) {
+    for (index, rule) in ingress.items(&["spec", "rules"]).iter().enumerate() {
+        let at = Place::of(&spec).item(&["rules"], index);
         for (index, path) in rule.items(&["http", "paths"]).iter().enumerate() {
-            backends.add(path, OF_PATH, &|field| Place::in_list(place, "paths", index, field));
+            backends.add(path, OF_PATH, at.item(&["http", "paths"], index));
         }
     }
-    backends.ask(settings, request.namespace, report);
+    let Backends { services, ports } = backends;
+    services.ask(settings, request.namespace, report);
+    let namespace = request.namespace.to_owned();
+    ask::each(report, &INGRESS_BACKEND, &ports, move |around, port| lacks_port(around, &namespace, port));
     Ok(())
 }
 
 /// Where requests go, each with its place.
 struct Backends<'p> {
     services: Wanted<'p>,
-    ports: Vec<(Thing, Place<'p>)>,
+    ports: Vec<(Named<'p>, Place<'p>)>,
 }
 
 impl<'p> Backends<'p> {
-    fn add(&mut self, node: &'p Node<'_>, fields: Fields, at: &dyn Fn(&'static [&'static str]) -> Place<'p>) {
-        let [service, name, number] = fields;
-        let of = node.text(service);
-        let port = node.text(name);
+    fn add(&mut self, node: &'p Node<'_>, fields: Fields, at: Place<'p>) {
+        let [service, port_name, port_number] = fields;
+        let name = node.text(service);
+        let port = node.text(port_name);
         // Where the load balancer of AWS finds in an annotation what to do, there need be no Service
         // (https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#actions).
-        if port == "use-annotation" || of.is_empty() {
+        if port == "use-annotation" || name.is_empty() {
             return;
         }
-        self.services.add(of, at(service));
-        let thing = Thing {
-            name: of.to_owned(),
-            port: port.to_owned(),
-            number: node.descend(number).and_then(Node::as_i64).unwrap_or_default(),
-            protocol: 0,
-        };
-        self.ports.push((thing, at(if port.is_empty() { number } else { name })));
-    }
-
-    /// Asks for each Service, and for each port of one, where it is named first.
-    fn ask(self, settings: &ObjectReferences, namespace: &str, report: &mut Report<'_>) {
-        let Self { services, mut ports } = self;
-        services.ask(settings, namespace, report);
-        let key = |of: &Thing| format!("{} {} {}", of.name, of.port, of.number);
-        let first: Sorted = ports.iter().enumerate().map(|(number, (thing, _))| (key(thing), number)).collect();
-        let mut number = 0;
-        ports.retain(|(thing, _)| {
-            number += 1;
-            first.get(&key(thing)) == Some(number - 1)
-        });
-        let namespace = namespace.to_owned();
-        ask::each(report, &INGRESS_BACKEND, &ports, move |around, port| lacks_port(around, &namespace, port));
+        self.services.add(name, at.field(service));
+        let number = node.descend(port_number).and_then(Node::as_i64).unwrap_or_default();
+        let field = if port.is_empty() { port_number } else { port_name };
+        self.ports.push((Named { name, port, number, protocol: 0 }, at.field(field)));
     }
 }
 

@@ -17,6 +17,9 @@ pub const SHAPE: &[Field] = &[
     (&["spec", "selector", "matchExpressions", "*", "values", "*"], Type::Text),
 ];
 
+/// How many labels and values a selector may have to be looked at. Nobody writes more.
+const MOST: usize = 1000;
+
 /// A label selector. One that asks for nothing selects all, where it is there.
 #[derive(Debug, Default)]
 pub struct Selector(Vec<Requirement>);
@@ -38,6 +41,7 @@ enum Holds {
 impl Selector {
     /// Labels and their values: a Service's selector, and `matchLabels`.
     pub fn of_labels(labels: &[Member<'_>]) -> Self {
+        let labels = if labels.len() > MOST { &[] } else { labels };
         let is = |(key, value)| Requirement { key, holds: Holds::In(Sorted::of(vec![(value, 0)])) };
         Self(pairs(labels).map(is).collect())
     }
@@ -46,7 +50,12 @@ impl Selector {
     /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements>).
     pub fn of(selector: &Node<'_>) -> Self {
         let Self(mut requirements) = Self::of_labels(selector.members(&["matchLabels"]));
-        for expression in selector.items(&["matchExpressions"]) {
+        let expressions = selector.items(&["matchExpressions"]);
+        let values = expressions.iter().map(|expression| expression.items(&["values"]).len()).sum::<usize>();
+        if expressions.len() + values > MOST {
+            return Self::default();
+        }
+        for expression in expressions {
             let values = expression.items(&["values"]).iter().filter_map(Node::as_str);
             let values = values.map(|value| (value.to_owned(), 0)).collect();
             let holds = match expression.text(&["operator"]) {

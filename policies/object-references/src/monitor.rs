@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use gatehouse_policy::{Around, ContextError, Node, Path, ReadError, Report, Request};
 
-use crate::ask::{self, Place, Thing};
+use crate::ask::{self, Named, Place};
 use crate::labels::{self, Selected, Selector};
 use crate::picked::{self, Picked, all_services};
 use crate::shape::{self, Type};
@@ -16,6 +16,10 @@ const SHAPE: &[shape::Field] = &[
     (&["spec", "endpoints", "*", "port"], Type::Text),
     (&["spec", "podMetricsEndpoints", "*", "port"], Type::Text),
 ];
+
+/// How many namespaces a monitor may name to be looked at. Each is a question to the policy server, which watches what it is
+/// asked for from then on.
+const MOST: usize = 16;
 
 /// What a monitor selects.
 struct Scope {
@@ -35,18 +39,20 @@ pub fn judge(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadE
     shape::check(monitor, SHAPE)?;
     let Some(selector) = monitor.descend(&["spec", "selector"]) else { return Ok(()) };
     let is_of_pods = request.kind == "PodMonitor";
-    let list = if is_of_pods { "podMetricsEndpoints" } else { "endpoints" };
+    let list: &'static [&'static str] = if is_of_pods { &["podMetricsEndpoints"] } else { &["endpoints"] };
     let spec = Path::of(&["spec"]);
     let mut ports = Vec::new();
-    for (index, endpoint) in monitor.items(&["spec", list]).iter().enumerate() {
+    for (index, endpoint) in monitor.get("spec").map_or(&[][..], |spec| spec.items(list)).iter().enumerate() {
         let port = endpoint.text(&["port"]);
         if !port.is_empty() {
-            let thing = Thing { port: port.to_owned(), ..Thing::default() };
-            ports.push((thing, Place::in_list(&spec, list, index, &["port"])));
+            ports.push((Named { port, ..Named::default() }, Place::of(&spec).item(list, index).field(&["port"])));
         }
     }
     let own = request.namespace.to_owned();
     let names = monitor.items(&["spec", "namespaceSelector", "matchNames"]);
+    if names.len() > MOST {
+        return Ok(());
+    }
     let is_any = monitor.descend(&["spec", "namespaceSelector", "any"]).is_some_and(|any| *any == true.into());
     let namespaces = match names {
         _ if is_any => vec![String::new()],

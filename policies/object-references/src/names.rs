@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use gatehouse_policy::glob::Glob;
 use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Report, Rule};
 
-use crate::ask::{self, Place, Thing};
+use crate::ask::{self, Named, Place};
 use crate::picked::{self, SERVICES};
 use crate::sorted::{Sorted, hint};
 use crate::workloads::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A kind whose objects are named by others.
-pub struct Named {
+pub struct Sort {
     /// Which of all it is.
     number: usize,
     asked: &'static Kind<Listed>,
@@ -39,7 +39,7 @@ pub const CLAIMS: Kind<Listed> = Kind::listed("v1", "PersistentVolumeClaim", &[]
 pub const SERVICE_ACCOUNTS: Kind<Listed> = Kind::listed("v1", "ServiceAccount", &[]);
 
 /// Secrets, with the names of those that operators make. Those of a `ServiceAccount`'s token are told by [`made::is_token`].
-pub const SECRET: Named = Named {
+pub const SECRET: Sort = Sort {
     number: 0,
     asked: &SECRETS,
     rule: &SECRET_RULE,
@@ -72,7 +72,7 @@ pub const SECRET: Named = Named {
 /// `ConfigMaps`. Every namespace has the cluster's certificates
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/>), those of `OpenShift` and of Istio too; kubeadm and
 /// an operator make the last ones.
-pub const CONFIG_MAP: Named = Named {
+pub const CONFIG_MAP: Sort = Sort {
     number: 1,
     asked: &CONFIG_MAPS,
     rule: &CONFIG_MAP_RULE,
@@ -89,12 +89,12 @@ pub const CONFIG_MAP: Named = Named {
 };
 
 /// Claims. Those that are made lack the number at their ends.
-pub const CLAIM: Named =
-    Named { number: 2, asked: &CLAIMS, rule: &CLAIM_RULE, made: Some(made::claims), maker: "", given: &[] };
+pub const CLAIM: Sort =
+    Sort { number: 2, asked: &CLAIMS, rule: &CLAIM_RULE, made: Some(made::claims), maker: "", given: &[] };
 
 /// Service accounts; every namespace has one
 /// (<https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts>).
-pub const SERVICE_ACCOUNT: Named = Named {
+pub const SERVICE_ACCOUNT: Sort = Sort {
     number: 3,
     asked: &SERVICE_ACCOUNTS,
     rule: &SERVICE_ACCOUNT_RULE,
@@ -104,7 +104,7 @@ pub const SERVICE_ACCOUNT: Named = Named {
 };
 
 /// Services: those that operators make.
-pub const SERVICE: Named = Named {
+pub const SERVICE: Sort = Sort {
     number: 4,
     asked: &SERVICES,
     rule: &INGRESS_BACKEND,
@@ -129,12 +129,12 @@ pub const SERVICE: Named = Named {
     ],
 };
 
-const fn scaled(number: usize, asked: &'static Kind<Listed>) -> Named {
-    Named { number, asked, rule: &SCALE_TARGET, made: None, maker: "", given: &[] }
+const fn scaled(number: usize, asked: &'static Kind<Listed>) -> Sort {
+    Sort { number, asked, rule: &SCALE_TARGET, made: None, maker: "", given: &[] }
 }
 
 /// The kinds that autoscalers scale.
-pub const SCALED: &[Named] = &[
+pub const SCALED: &[Sort] = &[
     scaled(5, &DEPLOYMENTS),
     scaled(6, &STATEFUL_SETS),
     scaled(7, &REPLICA_SETS),
@@ -149,15 +149,15 @@ pub const SCALED: &[Named] = &[
 const NUMBER: usize = 5 + SCALED.len();
 
 /// Those that pods name.
-pub const OF_PODS: &[&Named] = &[&SECRET, &CONFIG_MAP, &CLAIM, &SERVICE_ACCOUNT];
+pub const OF_PODS: &[&Sort] = &[&SECRET, &CONFIG_MAP, &CLAIM, &SERVICE_ACCOUNT];
 
 /// The kinds that settings may say are provided.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     let others = OF_PODS.iter().copied().chain([&SERVICE]);
-    others.chain(SCALED).map(Named::kind)
+    others.chain(SCALED).map(Sort::kind)
 }
 
-impl Named {
+impl Sort {
     /// The kind's name.
     pub fn kind(&self) -> &'static str {
         self.asked.asked().kind
@@ -188,7 +188,7 @@ impl Named {
                 names(around, self.asked, namespace)
             }
         })?;
-        if names.get(name).is_some() {
+        if names.get(name).is_some() || self.is_given(name) {
             return Ok(None);
         }
         // Rarely asked for: in a cluster what makes an object has mostly made it.
@@ -214,35 +214,28 @@ impl Named {
 
 /// What one object names of a kind, and where.
 pub struct Wanted<'p> {
-    pub of: &'static Named,
-    names: Vec<(&'p str, Place<'p>)>,
+    pub of: &'static Sort,
+    named: Vec<(Named<'p>, Place<'p>)>,
 }
 
 impl<'p> Wanted<'p> {
-    pub fn of(of: &'static Named) -> Self {
-        Self { of, names: Vec::new() }
+    pub fn of(of: &'static Sort) -> Self {
+        Self { of, named: Vec::new() }
     }
 
     /// Adds a name; an empty one is none.
     pub fn add(&mut self, name: &'p str, place: Place<'p>) {
         if !name.is_empty() {
-            self.names.push((name, place));
+            self.named.push((Named { name, ..Named::default() }, place));
         }
     }
 
-    /// Asks for each, where it is named first.
+    /// Asks for each that is not provided.
     pub fn ask(self, settings: &ObjectReferences, namespace: &str, report: &mut Report<'_>) {
-        let Self { of, names } = self;
-        let first: gatehouse_policy::Sorted<'_> =
-            names.iter().enumerate().map(|(number, (name, _))| (*name, number)).collect();
-        let mut things = Vec::new();
-        for (number, (name, place)) in names.iter().enumerate() {
-            if first.first(name) == Some(number) && !of.is_given(name) && !settings.provides(of.kind(), name) {
-                things.push((Thing { name: (*name).to_owned(), ..Thing::default() }, *place));
-            }
-        }
+        let Self { of, mut named } = self;
+        named.retain(|(named, _)| !settings.provides(of.kind(), named.name));
         let namespace = namespace.to_owned();
-        ask::each(report, of.rule, &things, move |around, thing| of.missing(around, &namespace, &thing.name));
+        ask::each(report, of.rule, &named, move |around, thing| of.missing(around, &namespace, &thing.name));
     }
 }
 

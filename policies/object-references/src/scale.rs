@@ -47,7 +47,7 @@ pub fn judge_autoscaler(
     if let Some(of) = SCALED.iter().find(|of| of.is(group, kind)) {
         let spec = Path::of(&["spec"]);
         let mut wanted = Wanted::of(of);
-        wanted.add(target("name"), Place::of(&spec, &["scaleTargetRef", "name"]));
+        wanted.add(target("name"), Place::of(&spec).field(&["scaleTargetRef", "name"]));
         wanted.ask(settings, request.namespace, report);
     }
     Ok(())

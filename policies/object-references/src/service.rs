@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use gatehouse_policy::{Around, ContextError, Node, Path, ReadError, Report, Request};
 
-use crate::ask::{self, Place, Thing};
+use crate::ask::{self, Named, Place, Thing};
 use crate::labels::{Selected, Selector, protocol};
 use crate::picked::{self, Picked};
 use crate::shape::{self, Type};
@@ -52,9 +52,9 @@ pub fn judge(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadE
     let is_headless = service.text(&["spec", "clusterIP"]) == "None";
     let mut ports = Vec::new();
     for (index, port) in service.items(&["spec", "ports"]).iter().enumerate() {
-        let thing = target_port(port);
-        if !(is_headless && thing.port.is_empty()) {
-            ports.push((thing, Place::in_list(&spec, "ports", index, &["targetPort"])));
+        let named = target_port(port);
+        if !(is_headless && named.port.is_empty()) {
+            ports.push((named, Place::of(&spec).item(&["ports"], index).field(&["targetPort"])));
         }
     }
     ask::each(report, &SERVICE_PORT, &ports, move |around, port| target.lacks(around, port));
@@ -63,11 +63,11 @@ pub fn judge(request: &Request<'_>, report: &mut Report<'_>) -> Result<(), ReadE
 
 /// The port that a port of a Service leads to: its own where none is given (`SetDefaults_Service` in
 /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go>).
-fn target_port(port: &Node<'_>) -> Thing {
+fn target_port<'n>(port: &'n Node<'_>) -> Named<'n> {
     let number = |key| port.get(key).and_then(Node::as_i64).filter(|number| *number != 0);
     let name = port.text(&["targetPort"]);
     let number = if name.is_empty() { number("targetPort").or(number("port")) } else { None };
-    Thing { port: name.to_owned(), number: number.unwrap_or_default(), protocol: protocol(port), ..Thing::default() }
+    Named { port: name, number: number.unwrap_or_default(), protocol: protocol(port), ..Named::default() }
 }
 
 impl Target {

@@ -1,0 +1,45 @@
+//! A namespace: whether it has a quota, and what it gives containers.
+
+use gatehouse_policy::{Around, ContextError, Gather};
+
+use crate::limit_range::{CONTAINER, LIMIT_RANGES, limits, requests};
+use crate::objects::{RESOURCE_QUOTAS, how_many};
+use crate::parts::Millis;
+
+/// A namespace: of several amounts of a resource the first counts.
+#[derive(Default)]
+pub struct Namespace {
+    /// Whether it has a `ResourceQuota`.
+    pub has_quota: bool,
+    /// Whether it has a `LimitRange` that is about containers.
+    pub has_limit_range: bool,
+    /// What a container may take at most that sets no limit.
+    pub limits: Vec<(String, u128)>,
+    /// What a container requests that sets no request.
+    pub requests: Vec<(String, u128)>,
+}
+
+impl Gather for Namespace {
+    /// As `defaultContainerResourceRequirements` and `mergeContainerResources` of
+    /// <https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/limitranger/admission.go>: each `LimitRange`
+    /// leaves what those before it have set. It has one item for containers at most.
+    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
+        let mut all = Self { has_quota: how_many(around, &RESOURCE_QUOTAS, namespace)? > 0, ..Self::default() };
+        around.each(&LIMIT_RANGES, Some(namespace), &mut |object| {
+            for item in object.items(&["spec", "limits"]) {
+                if item.text(&["type"]) == CONTAINER {
+                    all.has_limit_range = true;
+                    keep(&limits(item), &mut all.limits);
+                    keep(&requests(item), &mut all.requests);
+                }
+            }
+        })?;
+        Ok(all)
+    }
+}
+
+fn keep(amounts: &Millis<'_>, kept: &mut Vec<(String, u128)>) {
+    for (name, amount) in amounts {
+        kept.push(((*name).to_owned(), *amount));
+    }
+}
