@@ -63,6 +63,8 @@ fn objects() -> Vec<Value> {
     [
         filled::<core::v1::Pod>(),
         filled::<core::v1::ReplicationController>(),
+        filled::<core::v1::ResourceQuota>(),
+        filled::<core::v1::LimitRange>(),
         filled::<apps::v1::Deployment>(),
         filled::<apps::v1::ReplicaSet>(),
         filled::<apps::v1::StatefulSet>(),

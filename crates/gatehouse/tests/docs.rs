@@ -185,6 +185,12 @@ fn check(policy: &Policy, settings: &Value, subject: &Subject<'_>) -> Option<Sho
         if let Some(around) = &subject.around {
             fs::create_dir_all(folder.path().join("around")).expect("the folder can be written");
             fs::write(folder.path().join("around/around.yaml"), around).expect("the folder can be written");
+            // In a cluster every namespace is known.
+            let object: Value = serde_yaml_ng::from_str(&subject.text).expect("it was YAML before");
+            let namespace = object.get("metadata").and_then(|metadata| metadata.get("namespace"));
+            let name = namespace.and_then(Value::as_str).unwrap_or("default");
+            let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n");
+            fs::write(folder.path().join("around/namespace.yaml"), namespace).expect("the folder can be written");
             command.args(["--context", "around"]);
         }
         let output = command.output().expect("gatehouse runs");
