@@ -341,9 +341,15 @@ impl<'a> Around<'a> {
     /// Those of [`Gather::gather`].
     pub fn gathered<G: Gather>(&self, namespace: &str) -> Result<Arc<G>, ContextError> {
         let make = || G::gather(self, namespace).map(|made| Arc::new(made) as Kept);
-        let foreign = || ContextError { what: namespace.to_owned(), reason: "gathered as another type".to_owned() };
-        self.gathered.find(TypeId::of::<G>(), namespace, &make)?.downcast().map_err(|_| foreign())
+        self.gathered.find(TypeId::of::<G>(), namespace, &make)?.downcast().map_err(|_| foreign(namespace))
     }
+}
+
+/// Apart, as there would be a copy of it for each type.
+#[cold]
+#[inline(never)]
+fn foreign(namespace: &str) -> ContextError {
+    ContextError { what: namespace.to_owned(), reason: "gathered as another type".to_owned() }
 }
 
 impl Gathered {

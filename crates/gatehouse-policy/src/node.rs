@@ -228,12 +228,14 @@ impl<'a> Node<'a> {
     }
 
     /// The text at the end of a chain of members; empty where there is none.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[must_use]
     pub fn text(&self, keys: &[&str]) -> &str {
         self.descend(keys).and_then(Node::as_str).unwrap_or_default()
     }
 
     /// The items at the end of a chain of members; none where there is no array.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[must_use]
     pub fn items(&self, keys: &[&str]) -> &[Node<'a>] {
         match self.descend(keys).map(|node| &node.data) {
@@ -243,6 +245,7 @@ impl<'a> Node<'a> {
     }
 
     /// The members at the end of a chain of members; none where there is no object.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[must_use]
     pub fn members(&self, keys: &[&str]) -> &[Member<'a>] {
         match self.descend(keys).map(|node| &node.data) {
@@ -275,6 +278,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value of a number that is an integer.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         if let Data::Number(number) = &self.data { number.as_i64() } else { None }

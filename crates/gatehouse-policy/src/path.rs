@@ -35,16 +35,21 @@ impl Path {
 
     /// The member `key` of what this path leads to.
     #[must_use]
-    pub fn key(mut self, key: impl Into<Cow<'static, str>>) -> Self {
-        self.0.push(Segment::Key(key.into()));
+    pub fn key(self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.then(Segment::Key(key.into()))
+    }
+
+    /// Apart, as every use would have a copy of it.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    fn then(mut self, segment: Segment) -> Self {
+        self.0.push(segment);
         self
     }
 
     /// The item `index` of what this path leads to.
     #[must_use]
-    pub fn index(mut self, index: usize) -> Self {
-        self.0.push(Segment::Index(index));
-        self
+    pub fn index(self, index: usize) -> Self {
+        self.then(Segment::Index(index))
     }
 
     /// What `rest` leads to from here.

@@ -2,7 +2,7 @@
 
 use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Node};
 
-use crate::amount::{Amount, ONE, product};
+use crate::amount::{ONE, product};
 use crate::kinds::is_true;
 use crate::needs::{Group, Needs, Times, Who};
 use crate::parts::{Parts, get};
@@ -47,10 +47,10 @@ pub struct Charge {
     attributes_class: String,
 }
 
-/// An amount, rounded up to whole bytes.
-fn in_bytes(claim: &Node<'_>, way: &[&str]) -> Option<u128> {
-    let amount: Amount = claim.descend(way)?.view().ok()?;
-    Some(product(amount.millis().div_ceil(ONE), ONE))
+/// The storage among the amounts at the end of a chain of members, rounded up to whole bytes.
+fn storage(claim: &Node<'_>, way: &[&'static str]) -> Option<u128> {
+    let amount = get(&Parts::of(claim, way).sum(), "storage")?;
+    Some(product(amount.div_ceil(ONE), ONE))
 }
 
 impl Charge {
@@ -62,8 +62,8 @@ impl Charge {
             "" => claim.text(&["spec", "storageClassName"]),
             class => class,
         };
-        let requested = in_bytes(claim, &["spec", "resources", "requests", "storage"]);
-        let allocated = in_bytes(claim, &["status", "allocatedResources", "storage"]);
+        let requested = storage(claim, &["spec", "resources", "requests"]);
+        let allocated = storage(claim, &["status", "allocatedResources"]);
         Self {
             storage: if requested < allocated { requested.and(allocated) } else { requested },
             class: class.to_owned(),
@@ -75,13 +75,15 @@ impl Charge {
     fn add(&self, needs: &mut Needs, per_node: Option<Surge>, times: Times, who: Who) {
         let group = needs.group(Group { subject: Subject::Claim(self.attributes_class.clone()), per_node });
         let whose = needs.who(who);
-        let of_all = ["persistentvolumeclaims", "requests.storage"];
-        for ((of_all, of_class), amount) in of_all.into_iter().zip(OF_CLASS).zip([Some(ONE), self.storage]) {
-            let Some(amount) = amount else { continue };
+        let mut add = |of_all, of_class, amount| {
             needs.add(group, ["", of_all], amount, times, whose);
             if !self.class.is_empty() {
                 needs.add(group, [&self.class, of_class], amount, times, whose);
             }
+        };
+        add("persistentvolumeclaims", OF_CLASS[0], ONE);
+        if let Some(storage) = self.storage {
+            add("requests.storage", OF_CLASS[1], storage);
         }
     }
 }
@@ -105,7 +107,7 @@ impl Gather for Claims {
             let index = usize::try_from(get(&numbered, start)?).ok()?;
             let made = workloads.claims.get(index)?;
             let ordinal = u128::from(number.parse::<u32>().ok()?).checked_sub(made.numbered.as_ref()?.1)?;
-            let is_plain = number == "0" || !number.starts_with(['0', '+']);
+            let is_plain = number == "0" || !matches!(number.as_bytes(), [b'0' | b'+', ..]);
             (is_plain && ordinal < made.times.steady).then_some(index)
         };
         let mut needs = Needs::default();

@@ -57,6 +57,7 @@ pub const PODS: Kind<Listed> =
 const NOT_OF_DEPLOYMENTS: &str = "!pod-template-hash";
 
 /// A number of pods, `default` where there is none; the API server lets none be negative.
+#[inline(never)]
 pub fn count(number: Option<i64>, default: u128) -> u128 {
     number.map_or(default, |number| u128::try_from(number).unwrap_or_default())
 }
@@ -67,6 +68,7 @@ pub fn number(object: &Node<'_>, way: &[&str]) -> Option<i64> {
 }
 
 /// Whether it is true at the end of a chain of members.
+#[inline(never)]
 pub fn is_true(object: &Node<'_>, way: &[&str]) -> bool {
     matches!(object.descend(way).map(|node| &node.data), Some(Data::Bool(true)))
 }

@@ -104,7 +104,7 @@ fn judge_entry(request: &Request<'_>, report: &mut Report<'_>) {
         let (namespace, is_quota) = (request.namespace.to_owned(), rule == &QUOTA);
         ask(report, rule, Path::of(&["metadata", "namespace"]), move |around| {
             let of = around.gathered::<Namespace>(&namespace)?;
-            let is_there = if is_quota { of.has_quota } else { of.has_limit_range };
+            let is_there = if is_quota { of.quotas > 0 } else { of.has_limit_range };
             let is_missing = !is_there && around.knows(&namespace);
             Ok(is_missing.then(|| format!("namespace {namespace} has no {what}; add one first")))
         });

@@ -1,4 +1,4 @@
-//! A namespace: whether it has a quota, and what it gives containers.
+//! A namespace: its quotas, and what it gives containers.
 
 use gatehouse_policy::{Around, ContextError, Gather};
 
@@ -9,8 +9,8 @@ use crate::parts::Millis;
 /// A namespace: of several amounts of a resource the first counts.
 #[derive(Default)]
 pub struct Namespace {
-    /// Whether it has a `ResourceQuota`.
-    pub has_quota: bool,
+    /// How many `ResourceQuota`s it has.
+    pub quotas: usize,
     /// Whether it has a `LimitRange` that is about containers.
     pub has_limit_range: bool,
     /// What a container may take at most that sets no limit.
@@ -24,7 +24,7 @@ impl Gather for Namespace {
     /// <https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/limitranger/admission.go>: each `LimitRange`
     /// leaves what those before it have set. It has one item for containers at most.
     fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let mut all = Self { has_quota: how_many(around, &RESOURCE_QUOTAS, namespace)? > 0, ..Self::default() };
+        let mut all = Self { quotas: how_many(around, &RESOURCE_QUOTAS, namespace)?, ..Self::default() };
         around.each(&LIMIT_RANGES, Some(namespace), &mut |object| {
             for item in object.items(&["spec", "limits"]) {
                 if item.text(&["type"]) == CONTAINER {

@@ -22,6 +22,24 @@ pub fn how_many(around: &Around<'_>, kind: &Kind<Listed>, namespace: &str) -> Re
     Ok(number)
 }
 
+/// How many `ConfigMap`s a namespace has.
+pub struct ConfigMaps(pub usize);
+
+/// How many Secrets it has.
+pub struct Secrets(pub usize);
+
+impl Gather for ConfigMaps {
+    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
+        how_many(around, &CONFIG_MAPS, namespace).map(Self)
+    }
+}
+
+impl Gather for Secrets {
+    fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
+        how_many(around, &SECRETS, namespace).map(Self)
+    }
+}
+
 /// The Services of a namespace.
 pub struct Services(pub Needs);
 

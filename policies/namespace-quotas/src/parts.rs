@@ -31,12 +31,14 @@ struct Part<'n> {
 
 impl<'n> Parts<'n> {
     /// The amounts that stand at the end of a chain of members.
+    #[inline(never)]
     pub fn of(node: &'n Node<'_>, way: &[&'static str]) -> Self {
         let mut parts = Self::default();
         parts.read(node, way, 0, 0);
         parts
     }
 
+    #[inline(never)]
     pub fn add(&mut self, name: &'n str, holder: usize, rank: u128, amount: u128) {
         self.0.push(Part { name, holder, rank, amount });
     }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use gatehouse_policy::{Around, Context, ContextError, Edit, Kind, Listed, Path, ReadError, Report, Request};
+use gatehouse_policy::{Around, Context, ContextError, Edit, Path, ReadError, Report, Request};
 
 use crate::amount::{Amount, HUGE_PAGES, STANDARD, is_extended, written};
 use crate::claims::{Claims, OF_CLASS};
+use crate::namespace::Namespace;
 use crate::needs::{Extent, Needs};
-use crate::objects::{CONFIG_MAPS, RESOURCE_QUOTAS, SECRETS, Services, how_many};
+use crate::objects::{ConfigMaps, Secrets, Services};
 use crate::parts::{Parts, get};
 use crate::scope::Scopes;
 use crate::settings::{Bounds, NamespaceQuotas};
@@ -61,7 +62,7 @@ fn judge_hard(hard: &[(&str, Amount)], bounds: &Bounds, scopes: &Scopes, report:
         if let Some(message) = bound.fault(key, amount) {
             let added = report.add(&HARD, at(key), message);
             if let Some(max) = &bound.max {
-                added.unsafe_fix([Edit::set(at(key), max.to_string())]);
+                added.unsafe_fix(vec![Edit::set(at(key), max.to_string())]);
             }
         }
     }
@@ -107,8 +108,9 @@ pub enum Source {
     Workloads,
     Claims,
     Services,
-    /// Their number.
-    Objects(&'static Kind<Listed>),
+    ConfigMaps,
+    Secrets,
+    ResourceQuotas,
 }
 
 /// The canonical keys of which it is known what is charged, beside those of devices, huge pages and storage classes
@@ -134,9 +136,9 @@ pub const SOURCES: &[(&str, Source)] = &[
     ("services", Source::Services),
     ("services.loadbalancers", Source::Services),
     ("services.nodeports", Source::Services),
-    ("configmaps", Source::Objects(&CONFIG_MAPS)),
-    ("secrets", Source::Objects(&SECRETS)),
-    ("resourcequotas", Source::Objects(&RESOURCE_QUOTAS)),
+    ("configmaps", Source::ConfigMaps),
+    ("secrets", Source::Secrets),
+    ("resourcequotas", Source::ResourceQuotas),
 ];
 
 impl Source {
@@ -172,15 +174,15 @@ impl Question {
     /// What is wrong where more is needed than the quota gives. Whatever else there may be, that is enough to know.
     fn answer(&self, around: &Around<'_>) -> Result<Option<String>, ContextError> {
         let namespace = &self.quota.namespace;
-        Ok(match self.source {
-            Source::Workloads => self.compare(&around.gathered::<Workloads>(namespace)?.needs),
-            Source::Claims => self.compare(&around.gathered::<Claims>(namespace)?.0),
-            Source::Services => self.compare(&around.gathered::<Services>(namespace)?.0),
-            Source::Objects(kind) => {
-                let needs = Needs::of_objects(&canonical(&self.key), how_many(around, kind, namespace)?);
-                self.compare(&needs)
-            }
-        })
+        let number = match self.source {
+            Source::Workloads => return Ok(self.compare(&around.gathered::<Workloads>(namespace)?.needs)),
+            Source::Claims => return Ok(self.compare(&around.gathered::<Claims>(namespace)?.0)),
+            Source::Services => return Ok(self.compare(&around.gathered::<Services>(namespace)?.0)),
+            Source::ConfigMaps => around.gathered::<ConfigMaps>(namespace)?.0,
+            Source::Secrets => around.gathered::<Secrets>(namespace)?.0,
+            Source::ResourceQuotas => around.gathered::<Namespace>(namespace)?.quotas,
+        };
+        Ok(self.compare(&Needs::of_objects(&canonical(&self.key), number)))
     }
 
     fn compare(&self, needs: &Needs) -> Option<String> {
