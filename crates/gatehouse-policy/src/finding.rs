@@ -255,10 +255,14 @@ struct Kept(#[cfg(target_arch = "wasm32")] Path, #[cfg(not(target_arch = "wasm32
 
 #[cfg(feature = "around")]
 impl Kept {
-    fn of(path: Path) -> Self {
-        #[cfg(not(target_arch = "wasm32"))]
-        let path = path.to_string().into();
-        Self(path)
+    #[cfg(target_arch = "wasm32")]
+    fn of(path: &Path) -> Self {
+        Self(path.clone())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn of(path: &Path) -> Self {
+        Self(path.to_string().into())
     }
 
     fn path(&self) -> Path {
@@ -462,7 +466,7 @@ impl Report<'_> {
     }
 
     fn ask(&mut self, level: Level, rule: &Rule, place: impl Place, answer: Answer) -> Added<'_> {
-        let path = Kept::of(place.path());
+        let path = Kept::of(&place.path());
         self.found.questions.push(Question { rule: rule.name, level, path, fix: None, answer });
         self.found.asked_last = true;
         Added { report: Some(self) }
