@@ -80,12 +80,35 @@ fn default_spec(group: &str, version: &str, kind: &str, spec: &mut Map<String, V
             default_strategy(strategy, json!({"partition": 0}));
         }
         ("", "ReplicationController") | ("apps", "ReplicaSet") => absent(spec, "replicas", json!(1)),
+        ("", "LimitRange") => {
+            for item in spec.get_mut("limits").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(item) =
+                    item.as_object_mut().filter(|item| item.get("type").is_some_and(|of| of == "Container"))
+                {
+                    default_limits(item);
+                }
+            }
+        }
         _ => {}
     }
     matches!(
         (group, kind),
-        ("", "Service" | "PersistentVolume" | "PersistentVolumeClaim") | ("autoscaling", "HorizontalPodAutoscaler")
+        ("", "Service" | "PersistentVolume" | "PersistentVolumeClaim" | "LimitRange")
+            | ("autoscaling", "HorizontalPodAutoscaler")
     )
+}
+
+/// An item of a `LimitRange` for containers.
+fn default_limits(item: &mut Map<String, Value>) {
+    for (field, from) in [("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min")] {
+        let amounts = item.get(from).and_then(Value::as_object).cloned().unwrap_or_default();
+        absent(item, field, json!({}));
+        for (name, amount) in amounts {
+            if let Some(field) = item.get_mut(field).and_then(Value::as_object_mut) {
+                absent(field, &name, amount);
+            }
+        }
+    }
 }
 
 fn default_strategy(strategy: &mut Value, rolling: Value) {

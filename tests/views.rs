@@ -10,7 +10,7 @@ use gatehouse_engine::POLICIES;
 use gatehouse_policy::{Node, Policy, Request, record};
 use gatehouse_tests::{PROFILES, profile_settings};
 use k8s_openapi::Resource;
-use k8s_openapi::api::{apps, autoscaling, batch, core, networking, policy};
+use k8s_openapi::api::{apps, autoscaling, batch, core, networking, node, policy};
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
@@ -41,6 +41,34 @@ fn every_field_of_a_view_is_one_of_the_api() {
     for policy in POLICIES {
         let own = seen.keys().filter(|(name, _)| *name == policy.name).count();
         assert!(own > 0, "{} reads no field: its views are not reached", policy.name);
+    }
+}
+
+/// As for the fields of views: what a policy asks of what is around an object is there to be asked for.
+#[test]
+fn every_field_that_is_asked_for_is_one_of_the_api() {
+    let objects = objects();
+    let mut asked_for = 0;
+    for policy in POLICIES {
+        for asked in policy.asks {
+            let is_it = |object: &&Value| object["apiVersion"] == asked.api_version && object["kind"] == asked.kind;
+            let Some(object) = objects.iter().find(is_it) else { continue };
+            for field in asked.fields() {
+                let steps: Vec<&str> = field.split('.').collect();
+                assert!(leads(object, &steps), "{}: {} {} has no {field}", policy.name, asked.api_version, asked.kind);
+                asked_for += 1;
+            }
+        }
+    }
+    assert!(asked_for > 100, "only {asked_for} fields are asked for");
+}
+
+/// Whether steps lead somewhere, through the items of lists.
+fn leads(node: &Value, steps: &[&str]) -> bool {
+    match (node, steps) {
+        (_, []) => true,
+        (Value::Array(items), _) => items.iter().any(|item| leads(item, steps)),
+        (_, [step, rest @ ..]) => node.get(step).is_some_and(|node| leads(node, rest)),
     }
 }
 
@@ -80,6 +108,9 @@ fn objects() -> Vec<Value> {
         filled::<core::v1::Namespace>(),
         filled::<core::v1::PersistentVolume>(),
         filled::<core::v1::PersistentVolumeClaim>(),
+        filled::<core::v1::Secret>(),
+        filled::<core::v1::ServiceAccount>(),
+        filled::<node::v1::RuntimeClass>(),
         redis_cluster(),
     ]
     .into_iter()

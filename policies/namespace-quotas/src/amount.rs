@@ -29,7 +29,7 @@ impl Default for Amount {
 impl Amount {
     /// In thousandths.
     pub fn millis(&self) -> u128 {
-        self.0.nanos().unsigned_abs().div_ceil(NANOS_PER_MILLI)
+        quotient(self.0.nanos().unsigned_abs(), NANOS_PER_MILLI)
     }
 
     /// Another number of thousandths, written as this amount is: as a plain number, or with the largest suffix of its sort that
@@ -42,20 +42,23 @@ impl Amount {
             return format!("{}m", number.saturating_mul(1000).saturating_add(rest.into()));
         }
         let text = self.0.to_string();
-        let (letters, step, end) = match text.as_bytes() {
-            [.., b'i'] => ("KMGTPE", 1024, "i"),
-            [.., b'k' | b'M' | b'G' | b'T' | b'P' | b'E'] => ("kMGTPE", 1000, ""),
-            _ => ("", 1, ""),
+        let (letters, step, end): (&[u8], _, _) = match text.as_bytes() {
+            [.., b'i'] => (b"KMGTPE", 1024, "i"),
+            [.., b'k' | b'M' | b'G' | b'T' | b'P' | b'E'] => (b"kMGTPE", 1000, ""),
+            _ => (b"", 1, ""),
         };
-        let mut used = "";
-        for (at, _) in letters.char_indices() {
+        let mut used = None;
+        for letter in letters {
             if number == 0 || number % step != 0 {
                 break;
             }
             number /= step;
-            used = letters.get(at..=at).unwrap_or_default();
+            used = Some(char::from(*letter));
         }
-        format!("{number}{used}{}", if used.is_empty() { "" } else { end })
+        match used {
+            Some(letter) => format!("{number}{letter}{end}"),
+            None => number.to_string(),
+        }
     }
 }
 
@@ -85,6 +88,12 @@ pub fn plus(one: u128, other: u128) -> u128 {
 #[inline(never)]
 pub fn product(one: u128, other: u128) -> u128 {
     one.saturating_mul(other)
+}
+
+/// The quotient, rounded up, as for [`plus`].
+#[inline(never)]
+pub fn quotient(one: u128, other: u128) -> u128 {
+    one.div_ceil(other)
 }
 
 /// The amounts that stand at the end of a chain of members, as they are written.

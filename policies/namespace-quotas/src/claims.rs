@@ -2,7 +2,7 @@
 
 use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed, Node};
 
-use crate::amount::{ONE, product};
+use crate::amount::{ONE, product, quotient};
 use crate::kinds::is_true;
 use crate::needs::{Group, Needs, Times, Who};
 use crate::parts::{Parts, get};
@@ -50,7 +50,7 @@ pub struct Charge {
 /// The storage among the amounts at the end of a chain of members, rounded up to whole bytes.
 fn storage(claim: &Node<'_>, way: &[&'static str]) -> Option<u128> {
     let amount = get(&Parts::of(claim, way).sum(), "storage")?;
-    Some(product(amount.div_ceil(ONE), ONE))
+    Some(product(quotient(amount, ONE), ONE))
 }
 
 impl Charge {

@@ -67,7 +67,7 @@ pub fn judge(
         let namespace = request.namespace.to_owned();
         ask(report, &DEFAULTS, path, move |around| {
             let others = around.gathered::<Namespace>(&namespace)?;
-            let message = "no item of type Container, so a container that sets no requests and limits gets none; add one \
+            let message = "no item of type Container, so containers that say nothing get nothing; add one \
                            with default and defaultRequest";
             Ok((!others.has_limit_range).then(|| message.to_owned()))
         });

@@ -4,7 +4,7 @@ use gatehouse_policy::{Around, ContextError, Gather};
 
 use crate::limit_range::{CONTAINER, LIMIT_RANGES, limits, requests};
 use crate::objects::{RESOURCE_QUOTAS, how_many};
-use crate::parts::Millis;
+use crate::parts::{Kept, keep};
 
 /// A namespace: of several amounts of a resource the first counts.
 #[derive(Default)]
@@ -14,9 +14,9 @@ pub struct Namespace {
     /// Whether it has a `LimitRange` that is about containers.
     pub has_limit_range: bool,
     /// What a container may take at most that sets no limit.
-    pub limits: Vec<(String, u128)>,
+    pub limits: Kept,
     /// What a container requests that sets no request.
-    pub requests: Vec<(String, u128)>,
+    pub requests: Kept,
 }
 
 impl Gather for Namespace {
@@ -35,11 +35,5 @@ impl Gather for Namespace {
             }
         })?;
         Ok(all)
-    }
-}
-
-fn keep(amounts: &Millis<'_>, kept: &mut Vec<(String, u128)>) {
-    for (name, amount) in amounts {
-        kept.push(((*name).to_owned(), *amount));
     }
 }

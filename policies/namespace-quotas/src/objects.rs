@@ -4,7 +4,6 @@ use gatehouse_policy::node::Data;
 use gatehouse_policy::{Around, ContextError, Gather, Kind, Listed};
 
 use crate::kinds::number;
-use crate::needs::Needs;
 
 pub const SERVICES: Kind<Listed> =
     Kind::listed("v1", "Service", &["spec.allocateLoadBalancerNodePorts", "spec.ports.nodePort", "spec.type"]);
@@ -40,29 +39,33 @@ impl Gather for Secrets {
     }
 }
 
-/// The Services of a namespace.
-pub struct Services(pub Needs);
+/// How many Services it has, and what of them quotas count.
+#[derive(Default)]
+pub struct Services {
+    pub number: usize,
+    pub load_balancers: usize,
+    pub node_ports: usize,
+}
 
 impl Gather for Services {
     /// As `Usage` of <https://github.com/kubernetes/kubernetes/blob/master/pkg/quota/v1/evaluator/core/services.go>.
     fn gather(around: &Around<'_>, namespace: &str) -> Result<Self, ContextError> {
-        let (mut services, mut balancers, mut node_ports) = (0, 0, 0);
+        let mut all = Self::default();
         around.each(&SERVICES, Some(namespace), &mut |service| {
-            let (kind, ports) = (service.text(&["spec", "type"]), service.items(&["spec", "ports"]));
+            all.number += 1;
+            let ports = service.items(&["spec", "ports"]);
+            let kind = service.text(&["spec", "type"]);
             let allocates = service.descend(&["spec", "allocateLoadBalancerNodePorts"]).map(|node| &node.data);
-            services += 1;
-            balancers += usize::from(kind == "LoadBalancer");
-            node_ports += match (kind, allocates) {
-                ("LoadBalancer", Some(Data::Bool(false))) => {
-                    ports.iter().filter(|port| number(port, &["nodePort"]).is_some_and(|port| port != 0)).count()
-                }
-                ("LoadBalancer" | "NodePort", _) => ports.len(),
-                _ => 0,
-            };
+            let allocates = !matches!(allocates, Some(Data::Bool(false)));
+            all.load_balancers += usize::from(kind == "LoadBalancer");
+            for port in ports {
+                let has_port = match kind {
+                    "LoadBalancer" => allocates || number(port, &["nodePort"]).is_some_and(|port| port != 0),
+                    kind => kind == "NodePort",
+                };
+                all.node_ports += usize::from(has_port);
+            }
         })?;
-        let mut needs = Needs::of_objects("services", services);
-        needs.add_objects("services.loadbalancers", balancers);
-        needs.add_objects("services.nodeports", node_ports);
-        Ok(Self(needs.finish()))
+        Ok(all)
     }
 }

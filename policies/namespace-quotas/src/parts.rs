@@ -9,6 +9,16 @@ use crate::amount::{plus, written};
 /// Amounts by name, each name once, in order. Those of resources are thousandths.
 pub type Millis<'n> = Vec<(&'n str, u128)>;
 
+/// The same, to be kept: it borrows nothing.
+pub type Kept = Vec<(String, u128)>;
+
+/// Keeps amounts.
+pub fn keep(amounts: &Millis<'_>, kept: &mut Kept) {
+    for (name, amount) in amounts {
+        kept.push(((*name).to_owned(), *amount));
+    }
+}
+
 /// The amount of a name.
 pub fn get(amounts: &Millis<'_>, name: &str) -> Option<u128> {
     let at = amounts.partition_point(|(of, _)| *of < name);
@@ -45,6 +55,13 @@ impl<'n> Parts<'n> {
 
     pub fn add_all(&mut self, amounts: &Millis<'n>, holder: usize, rank: u128) {
         for (name, amount) in amounts {
+            self.add(name, holder, rank, *amount);
+        }
+    }
+
+    /// Adds what is kept of a holder: of several amounts of a name the first counts.
+    pub fn add_kept(&mut self, amounts: &'n Kept, holder: usize, rank: u128) {
+        for (rank, (name, amount)) in (rank..).zip(amounts) {
             self.add(name, holder, rank, *amount);
         }
     }

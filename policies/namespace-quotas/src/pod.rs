@@ -150,9 +150,7 @@ impl<'n> PodSpec<'n> {
                 if is_completed {
                     let Namespace { limits, requests, .. } = self.namespace;
                     let defaults = if side == Side::Limits { limits } else { requests };
-                    for (rank, (name, amount)) in (2..).zip(defaults) {
-                        parts.add(name, holder, rank, *amount);
-                    }
+                    parts.add_kept(defaults, holder, 2);
                 }
             }
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use gatehouse_policy::{Around, Context, ContextError, Edit, Path, ReadError, Report, Request};
 
-use crate::amount::{Amount, HUGE_PAGES, STANDARD, is_extended, written};
+use crate::amount::{Amount, HUGE_PAGES, ONE, STANDARD, is_extended, product, written};
 use crate::claims::{Claims, OF_CLASS};
 use crate::namespace::Namespace;
-use crate::needs::{Extent, Needs};
+use crate::needs::{Extent, Needs, Who};
 use crate::objects::{ConfigMaps, Secrets, Services};
 use crate::parts::{Parts, get};
 use crate::scope::Scopes;
@@ -108,6 +108,8 @@ pub enum Source {
     Workloads,
     Claims,
     Services,
+    LoadBalancers,
+    NodePorts,
     ConfigMaps,
     Secrets,
     ResourceQuotas,
@@ -134,8 +136,8 @@ pub const SOURCES: &[(&str, Source)] = &[
     ("persistentvolumeclaims", Source::Claims),
     ("requests.storage", Source::Claims),
     ("services", Source::Services),
-    ("services.loadbalancers", Source::Services),
-    ("services.nodeports", Source::Services),
+    ("services.loadbalancers", Source::LoadBalancers),
+    ("services.nodeports", Source::NodePorts),
     ("configmaps", Source::ConfigMaps),
     ("secrets", Source::Secrets),
     ("resourcequotas", Source::ResourceQuotas),
@@ -173,21 +175,29 @@ struct Quota {
 impl Question {
     /// What is wrong where more is needed than the quota gives. Whatever else there may be, that is enough to know.
     fn answer(&self, around: &Around<'_>) -> Result<Option<String>, ContextError> {
-        let namespace = &self.quota.namespace;
+        let Quota { namespace, .. } = &*self.quota;
         let number = match self.source {
             Source::Workloads => return Ok(self.compare(&around.gathered::<Workloads>(namespace)?.needs)),
             Source::Claims => return Ok(self.compare(&around.gathered::<Claims>(namespace)?.0)),
-            Source::Services => return Ok(self.compare(&around.gathered::<Services>(namespace)?.0)),
+            Source::Services => around.gathered::<Services>(namespace)?.number,
+            Source::LoadBalancers => around.gathered::<Services>(namespace)?.load_balancers,
+            Source::NodePorts => around.gathered::<Services>(namespace)?.node_ports,
             Source::ConfigMaps => around.gathered::<ConfigMaps>(namespace)?.0,
             Source::Secrets => around.gathered::<Secrets>(namespace)?.0,
             Source::ResourceQuotas => around.gathered::<Namespace>(namespace)?.quotas,
         };
-        Ok(self.compare(&Needs::of_objects(&canonical(&self.key), number)))
+        // No scope selects such an object.
+        let number = if self.quota.scopes.is_empty() { number as u128 } else { 0 };
+        Ok(self.shortage(product(number, ONE), None))
     }
 
     fn compare(&self, needs: &Needs) -> Option<String> {
-        let Self { key, amount, quota, .. } = self;
-        let (total, most) = needs.of(&canonical(key), &quota.scopes, quota.extent);
+        let (total, most) = needs.of(&canonical(&self.key), &self.quota.scopes, self.quota.extent);
+        self.shortage(total, most)
+    }
+
+    fn shortage(&self, total: u128, most: Option<(u128, &Who)>) -> Option<String> {
+        let amount = &self.amount;
         if total <= amount.millis() {
             return None;
         }

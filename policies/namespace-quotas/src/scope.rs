@@ -3,7 +3,7 @@
 use gatehouse_policy::Node;
 
 /// What an object is to scopes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq)]
 pub enum Subject {
     /// A pod.
     Pod(PodTraits),
@@ -14,7 +14,7 @@ pub enum Subject {
 }
 
 /// By what scopes select pods.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Default, PartialEq, Eq)]
 pub struct PodTraits {
     /// Whether it has an `activeDeadlineSeconds`.
     pub terminates: bool,

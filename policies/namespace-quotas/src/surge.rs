@@ -2,7 +2,7 @@
 
 use gatehouse_policy::Node;
 
-use crate::amount::product;
+use crate::amount::{product, quotient};
 
 /// `maxSurge`: a number of pods, or a percentage of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Surge {
     pub fn of(self, pods: u128) -> u128 {
         let surge = match self {
             Self::Pods(number) => number.into(),
-            Self::Percent(percent) => product(pods, percent.into()).div_ceil(100),
+            Self::Percent(percent) => quotient(product(pods, percent.into()), 100),
         };
         surge.min(pods)
     }

@@ -110,9 +110,9 @@ impl Counted<'_> {
                 self.add_claims(template, per_node, times, None, &who);
             }
         }
-        let charge = PodSpec { spec: pod, namespace: &self.namespace, overheads: &self.overheads }.charge();
+        let mut charge = PodSpec { spec: pod, namespace: &self.namespace, overheads: &self.overheads }.charge();
         let needs = &mut self.all.needs;
-        let group = needs.group(Group { subject: Subject::Pod(charge.traits.clone()), per_node });
+        let group = needs.group(Group { subject: Subject::Pod(std::mem::take(&mut charge.traits)), per_node });
         let whose = needs.who(who);
         charge.each(&mut |key, amount| needs.add(group, key, amount, times, whose));
     }
